@@ -1,0 +1,88 @@
+"""Loading a causal language model with its tokenizer, from a model or a (chain of) LoRA adapter."""
+
+import json
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from rl_faith.errors import ModelError
+from rl_faith.toy import MODEL_DIR
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def resolve(name: str) -> str:
+    """Return where `name` is loaded from: "toy" is the model inside the package."""
+    return str(MODEL_DIR) if name == "toy" else name
+
+
+def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of a model, or of the base model of an adapter without its own."""
+    if (base := base_of(name)) and not Path(name, "tokenizer_config.json").exists():
+        return load_tokenizer(base)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(resolve(name))
+    except (OSError, ValueError) as error:
+        raise ModelError(_not_loaded(name, error)) from None
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(name: str, dtype: str = "float32") -> PreTrainedModel:
+    """Load a model; an adapter is merged into its base, which may be an adapter itself.
+
+    Merging happens in float32, then the result is cast, so a chain of adapters gives the same
+    weights wherever it is loaded.
+
+    Args:
+        name: Hub id, folder of a model, folder of a LoRA adapter, or "toy".
+        dtype: "float32", "bfloat16" or "float16".
+
+    Raises:
+        ModelError: nothing loadable there, or the adapter belongs to another base model.
+    """
+    if dtype not in DTYPES:
+        raise ModelError(f"unknown dtype {dtype!r}; known: {', '.join(DTYPES)}")
+    model = _merged(name).to(DTYPES[dtype])
+    # Adapters trained on top record this as their base.
+    model.name_or_path = model.config._name_or_path = name
+    return model.eval()
+
+
+def base_of(name: str) -> str | None:
+    """The base model that an adapter folder names, or None when `name` is no adapter folder."""
+    config = Path(name, "adapter_config.json")
+    if not config.is_file():
+        return None
+    return str(json.loads(config.read_text(encoding="utf-8"))["base_model_name_or_path"])
+
+
+def _merged(name: str) -> PreTrainedModel:
+    if base := base_of(name):
+        model = _merged(base)
+        try:
+            return PeftModel.from_pretrained(model, name).merge_and_unload()
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(
+                f"the adapter in {name} does not fit its base model {base}: {_first_line(error)}"
+            ) from None
+    try:
+        return AutoModelForCausalLM.from_pretrained(resolve(name), dtype=torch.float32)
+    except (OSError, ValueError) as error:
+        raise ModelError(_not_loaded(name, error)) from None
+
+
+def _not_loaded(name: str, error: Exception) -> str:
+    return f"no model could be loaded from {name!r}: {_first_line(error)}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:300]

@@ -1,0 +1,208 @@
+"""A policy on a transformers model: label scoring by one forward pass, greedy generation."""
+
+import inspect
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from cachetools import LRUCache
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from rl_faith.policies.batches import by_length
+from rl_faith.policies.chat import Chat
+from rl_faith.policies.loading import load_model, load_tokenizer
+from rl_faith.questions import Answer, Conversation, Prediction, Question, Unanswered
+
+Ids = tuple[int, ...]
+_CACHED_ANSWERS = 500_000
+_MAX_TOKENS = {"cpu": 8_192, "cuda": 65_536}
+_TOO_LONG = Unanswered("too_long")
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One sequence to read: a prompt and the beginning of a label.
+
+    The log-probabilities wanted are those of every token behind the prompt and of the next one.
+    """
+
+    prompt: Ids
+    prefix: Ids
+
+    @property
+    def ids(self) -> Ids:
+        return self.prompt + self.prefix
+
+
+class TransformersPolicy:
+    """Answers with the current weights of `model`.
+
+    After the weights change, call `weights_changed()`: cached answers belong to one version.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        max_tokens: int | None = None,
+    ) -> None:
+        self.model = model
+        self.chat = Chat(tokenizer)
+        self.max_tokens = max_tokens or _MAX_TOKENS.get(model.device.type, 65_536)
+        self.longest = int(model.config.get_text_config().max_position_embeddings)
+        self.version = 0
+        self.asked = self.distinct = 0
+        self._answers: LRUCache[tuple[str, tuple[str, ...], int], Prediction] = LRUCache(
+            _CACHED_ANSWERS
+        )
+        self._keeps = "logits_to_keep" in inspect.signature(model.forward).parameters
+
+    @classmethod
+    def load(cls, name: str, *, dtype: str = "float32", device: str = "auto") -> "TransformersPolicy":
+        """Load a model or adapter by Hub id, folder or "toy" (see `load_model`)."""
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        return cls(load_model(name, dtype).to(device), load_tokenizer(name))
+
+    def weights_changed(self) -> None:
+        """Start a new version of the weights: no earlier answer is used again."""
+        self.version += 1
+
+    def check_labels(self, labels: tuple[str, ...]) -> None:
+        """Raise ModelError when two label words cannot be told apart."""
+        self.chat.check_labels(labels)
+
+    @torch.inference_mode()
+    def predict(self, questions: Sequence[Question]) -> list[Answer]:
+        """Return log p(label | conversation) for every label, exact also for multi-token labels.
+
+        A question longer than the model's context comes back as Unanswered("too_long").
+        """
+        keys = [(self.chat.text(q.conversation), q.labels, self.version) for q in questions]
+        answers: dict[tuple[str, tuple[str, ...], int], Answer] = {}
+        fresh = [k for k in dict.fromkeys(keys) if k not in self._answers]
+        self.asked, self.distinct = self.asked + len(keys), self.distinct + len(fresh)
+        prompts = self.chat.ids([text for text, _, _ in fresh])
+        scored = self._score([(p, labels) for p, (_, labels, _) in zip(prompts, fresh, strict=True)])
+        answers.update(zip(fresh, scored, strict=True))
+        for key in keys:
+            if key not in answers:
+                answers[key] = self._answers[key]
+        self._answers.update(
+            {k: a for k, a in answers.items() if isinstance(a, Prediction)}
+        )
+        return [answers[key] for key in keys]
+
+    def _score(self, asked: Sequence[tuple[Ids, tuple[str, ...]]]) -> list[Answer]:
+        """One answer for each prompt and its labels."""
+        rows: dict[_Row, None] = {}
+        for prompt, labels in asked:
+            if self._fits(prompt, labels):
+                rows.update(dict.fromkeys(_rows(prompt, map(self.chat.label_ids, labels))))
+        wanted = {i for _, labels in asked for label in labels for i in self.chat.label_ids(label)}
+        columns = {token: i for i, token in enumerate(sorted(wanted))}
+        read = self._read(list(rows), list(columns))
+        return [
+            self._answer(prompt, labels, read, columns) if self._fits(prompt, labels) else _TOO_LONG
+            for prompt, labels in asked
+        ]
+
+    def _fits(self, prompt: Ids, labels: tuple[str, ...]) -> bool:
+        return len(prompt) + max(len(self.chat.label_ids(x)) for x in labels) <= self.longest
+
+    def _answer(
+        self,
+        prompt: Ids,
+        labels: tuple[str, ...],
+        read: dict[_Row, torch.Tensor],
+        columns: dict[int, int],
+    ) -> Prediction:
+        rows = _rows(prompt, map(self.chat.label_ids, labels))
+        logprobs = {}
+        for label in labels:
+            ids = self.chat.label_ids(label)
+            row = next(r for r in rows if r.prefix[: len(ids) - 1] == ids[:-1])
+            logprobs[label] = sum(float(read[row][k, columns[t]]) for k, t in enumerate(ids))
+        return Prediction(logprobs)
+
+    def _read(self, rows: Sequence[_Row], tokens: list[int]) -> dict[_Row, torch.Tensor]:
+        """Log-probabilities (positions behind the prompt, tokens) for every row."""
+        read: dict[_Row, torch.Tensor] = {}
+        for batch in by_length([len(row.ids) for row in rows], max_tokens=self.max_tokens):
+            chosen = [rows[i] for i in batch]
+            read.update(zip(chosen, self._forward(chosen, tokens), strict=True))
+        return read
+
+    def _forward(self, rows: Sequence[_Row], tokens: list[int]) -> list[torch.Tensor]:
+        """One forward pass, padded on the right: a causal model's positions never see padding."""
+        width = max(len(row.ids) for row in rows)
+        padded = [row.ids + (0,) * (width - len(row.ids)) for row in rows]
+        spans = [range(len(row.prompt) - 1, len(row.ids)) for row in rows]
+        kept = sorted({position for span in spans for position in span})
+        logits = self._logits(torch.tensor(padded, device=self.model.device), kept)
+        place = {position: i for i, position in enumerate(kept)}
+        logprobs = logits.float().log_softmax(-1)[..., tokens].cpu()
+        return [
+            logprobs[i, place[span[0]] : place[span[0]] + len(span)] for i, span in enumerate(spans)
+        ]
+
+    def _logits(self, ids: torch.Tensor, kept: list[int]) -> torch.Tensor:
+        positions = torch.tensor(kept, device=ids.device)
+        if self._keeps:
+            return self.model(input_ids=ids, use_cache=False, logits_to_keep=positions).logits
+        return self.model(input_ids=ids, use_cache=False).logits[:, positions]
+
+    @torch.inference_mode()
+    def generate(
+        self, conversations: Sequence[Conversation], *, max_new_tokens: int
+    ) -> list[str | Unanswered]:
+        """Return greedy replies, without special tokens and surrounding white space."""
+        texts = [self.chat.text(c) for c in conversations]
+        distinct = list(dict.fromkeys(texts))
+        prompts = self.chat.ids(distinct)
+        fitting = [i for i, p in enumerate(prompts) if len(p) + max_new_tokens <= self.longest]
+        replies: dict[str, str | Unanswered] = dict.fromkeys(distinct, _TOO_LONG)
+        lengths = [len(prompts[i]) + max_new_tokens for i in fitting]
+        for batch in by_length(lengths, max_tokens=self.max_tokens):
+            chosen = [fitting[i] for i in batch]
+            written = self._write([prompts[i] for i in chosen], max_new_tokens)
+            replies.update(zip([distinct[i] for i in chosen], written, strict=True))
+        return [replies[text] for text in texts]
+
+    def _write(self, prompts: Sequence[Ids], max_new_tokens: int) -> list[str]:
+        """Greedy continuation of prompts padded on the left."""
+        tokenizer, width = self.chat.tokenizer, max(map(len, prompts))
+        pad = tokenizer.pad_token_id
+        ids = torch.tensor([(pad,) * (width - len(p)) + p for p in prompts])
+        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+        # The model's own sampling defaults must not leak into a greedy run.
+        config = GenerationConfig(
+            do_sample=False,
+            max_new_tokens=max_new_tokens,
+            pad_token_id=pad,
+            eos_token_id=_end_tokens(self.model, tokenizer),
+        )
+        device = self.model.device
+        whole = self.model.generate(
+            input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=config
+        )
+        texts = tokenizer.batch_decode(whole[:, width:], skip_special_tokens=True)
+        return [text.strip() for text in texts]
+
+
+def _rows(prompt: Ids, labels: Iterable[Ids]) -> list[_Row]:
+    """The sequences to read so that every label's tokens are scored: one when all are single."""
+    prefixes = sorted({label[:-1] for label in labels}, key=len, reverse=True)
+    needed: list[Ids] = []
+    for prefix in prefixes:
+        if not any(longer[: len(prefix)] == prefix for longer in needed):
+            needed.append(prefix)
+    return [_Row(prompt, prefix) for prefix in needed]
+
+
+def _end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Every token that ends a turn: a chat model often has another one than its tokenizer says."""
+    configured = model.generation_config.eos_token_id
+    ends = configured if isinstance(configured, list) else [configured]
+    return sorted({end for end in [*ends, tokenizer.eos_token_id] if end is not None})

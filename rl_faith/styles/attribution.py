@@ -1,0 +1,51 @@
+"""Attribution: the model lists the words that matter; each is redacted wherever it stands."""
+
+import json
+
+from rl_faith.styles.reply import lists_of
+from rl_faith.styles.style import Budget, Explanation, Invalid
+from rl_faith.text import fold, positions_of, redact, words
+
+
+class Attribution:
+    """Lists words of the input. Valid when every listed word is a word of the input."""
+
+    name = "attribution"
+
+    def parse(self, reply: str, text: str, labels: tuple[str, ...]) -> Explanation | Invalid:
+        """Read the list and redact its words in `text`."""
+        known = {word.key: word.text for word in words(text)}
+        strangers: list[str] = []
+        for items in lists_of(reply, "words"):
+            listed, strange = _lookup(items, known)
+            if listed and not strange:
+                edited = redact(text, positions_of(text, listed))
+                return Explanation(edited, tuple(listed), len(listed))
+            strangers = strangers or strange
+        if strangers:
+            return Invalid("word_not_in_input", f"not a word of the input: {strangers[0][:60]!r}")
+        return Invalid("no_words", "no word listed")
+
+    def express(self, text: str, position: int, replacement: str, budget: Budget) -> str:
+        """List the one word."""
+        word = words(text)[position].text
+        if budget == "one":
+            return f"Answer: {word}"
+        return json.dumps({"words": [word]}, ensure_ascii=False)
+
+    def single_edits(self, text: str) -> list[str]:
+        """Redact each distinct word wherever it stands, as listing it would."""
+        distinct = dict.fromkeys(word.key for word in words(text))
+        return [redact(text, positions_of(text, [key])) for key in distinct]
+
+
+def _lookup(items: list[str], known: dict[str, str]) -> tuple[list[str], list[str]]:
+    """The words of the input that `items` name, each once, and what is no word of the input."""
+    keys: list[str] = []
+    for item in items:
+        if (whole := fold(item)) in known:
+            keys.append(whole)
+        else:
+            keys += [word.key for word in words(item)]
+    unique = list(dict.fromkeys(keys))
+    return [known[k] for k in unique if k in known], [k for k in unique if k not in known]

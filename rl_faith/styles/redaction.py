@@ -1,0 +1,41 @@
+"""Redaction: the model writes the input with `[REDACTED]` in place of the words that matter."""
+
+import json
+
+from rl_faith.styles.reply import texts_of
+from rl_faith.styles.style import Budget, Explanation, Invalid
+from rl_faith.text import align_redaction, redact, tokens, words
+
+
+class Redaction:
+    """Redacts words of the input. Valid when it redacts something and keeps all the rest.
+
+    What is asked again is the input with the aligned words redacted, not the reply's own
+    characters, so a change of case or spacing on the side can earn nothing.
+    """
+
+    name = "redaction"
+
+    def parse(self, reply: str, text: str, labels: tuple[str, ...]) -> Explanation | Invalid:
+        """Find which words of `text` the reply redacts."""
+        redacts = False
+        for candidate in texts_of(reply, "redacted_text"):
+            positions = align_redaction(text, candidate)
+            if positions:
+                listed = tuple(words(text)[i].text for i in positions)
+                return Explanation(redact(text, positions), listed, len(positions))
+            redacts = redacts or any(t.kind == "placeholder" for t in tokens(candidate))
+        if redacts:
+            return Invalid("rest_changed", "the words outside [REDACTED] are not those of the input")
+        return Invalid("not_redacted", "no [REDACTED] in the reply")
+
+    def express(self, text: str, position: int, replacement: str, budget: Budget) -> str:
+        """Write the text with the one word redacted."""
+        redacted = redact(text, {position})
+        if budget == "one":
+            return f"Answer: {redacted}"
+        return json.dumps({"redacted_text": redacted}, ensure_ascii=False)
+
+    def single_edits(self, text: str) -> list[str]:
+        """Redact each word in turn."""
+        return [redact(text, {i}) for i in range(len(words(text)))]
