@@ -14,6 +14,7 @@ from rl_faith.policies.loading import load_model, load_tokenizer
 from rl_faith.questions import Answer, Conversation, Prediction, Question, Unanswered
 
 Ids = tuple[int, ...]
+Table = list[list[float]]
 _CACHED_ANSWERS = 500_000
 _MAX_TOKENS = {"cpu": 8_192, "cuda": 65_536}
 _TOO_LONG = Unanswered("too_long")
@@ -115,7 +116,7 @@ class TransformersPolicy:
         self,
         prompt: Ids,
         labels: tuple[str, ...],
-        read: dict[_Row, torch.Tensor],
+        read: dict[_Row, Table],
         columns: dict[int, int],
     ) -> Prediction:
         rows = _rows(prompt, map(self.chat.label_ids, labels))
@@ -123,18 +124,18 @@ class TransformersPolicy:
         for label in labels:
             ids = self.chat.label_ids(label)
             row = next(r for r in rows if r.prefix[: len(ids) - 1] == ids[:-1])
-            logprobs[label] = sum(float(read[row][k, columns[t]]) for k, t in enumerate(ids))
+            logprobs[label] = sum(read[row][k][columns[t]] for k, t in enumerate(ids))
         return Prediction(logprobs)
 
-    def _read(self, rows: Sequence[_Row], tokens: list[int]) -> dict[_Row, torch.Tensor]:
+    def _read(self, rows: Sequence[_Row], tokens: list[int]) -> dict[_Row, Table]:
         """Log-probabilities (positions behind the prompt, tokens) for every row."""
-        read: dict[_Row, torch.Tensor] = {}
+        read: dict[_Row, Table] = {}
         for batch in by_length([len(row.ids) for row in rows], max_tokens=self.max_tokens):
             chosen = [rows[i] for i in batch]
             read.update(zip(chosen, self._forward(chosen, tokens), strict=True))
         return read
 
-    def _forward(self, rows: Sequence[_Row], tokens: list[int]) -> list[torch.Tensor]:
+    def _forward(self, rows: Sequence[_Row], tokens: list[int]) -> list[Table]:
         """One forward pass, padded on the right: a causal model's positions never see padding."""
         width = max(len(row.ids) for row in rows)
         padded = [row.ids + (0,) * (width - len(row.ids)) for row in rows]
@@ -142,9 +143,10 @@ class TransformersPolicy:
         kept = sorted({position for span in spans for position in span})
         logits = self._logits(torch.tensor(padded, device=self.model.device), kept)
         place = {position: i for i, position in enumerate(kept)}
-        logprobs = logits.float().log_softmax(-1)[..., tokens].cpu()
+        logits = logits.float()
+        logprobs = (logits[..., tokens] - logits.logsumexp(-1, keepdim=True)).tolist()
         return [
-            logprobs[i, place[span[0]] : place[span[0]] + len(span)] for i, span in enumerate(spans)
+            logprobs[i][place[span[0]] : place[span[0]] + len(span)] for i, span in enumerate(spans)
         ]
 
     def _logits(self, ids: torch.Tensor, kept: list[int]) -> torch.Tensor:

@@ -1,0 +1,178 @@
+"""Self-consistency: the explanation is an edit of the input; does it change the prediction?
+
+Doi et al. 2025, section 2, after Madsen et al. 2024. Pure: `inquire` says what to ask, `judge`
+says what the answers mean. The same two functions make the reward, the evaluation and the
+quality check of training data.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rl_faith.questions import Answer, Prediction, Question, Unanswered
+from rl_faith.styles import Budget, Explanation, Invalid, Style, check_count
+from rl_faith.tasks import Example, Task
+from rl_faith.text import redact, words
+
+Mode = Literal["changed", "madsen"]
+Status = Literal["valid", "invalid", "unscored"]
+_RANDOM_EDITS = 4
+
+
+@dataclass(frozen=True)
+class Case:
+    """One explanation to judge.
+
+    Attributes:
+        prediction: The model's answer on the unedited input, or why there is none.
+        reply: What the model said, or why it could not be asked.
+    """
+
+    task: Task
+    style: Style
+    budget: Budget
+    example: Example
+    prediction: Answer
+    reply: str | Unanswered
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """A case, how its reply was read, and the inputs to ask about.
+
+    Attributes:
+        edited: The input as the explanation edits it, if it is valid.
+        controls: The input with random words redacted, as many as the explanation edits.
+        singles: The input with each single word redacted, for the ceiling.
+    """
+
+    case: Case
+    parsed: Explanation | Invalid | Unanswered
+    edited: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
+    singles: tuple[str, ...] = ()
+
+    @property
+    def questions(self) -> list[Question]:
+        """Everything to ask, in the order in which `judge` takes the answers."""
+        example, task = self.case.example, self.case.task
+        return [task.ask(example.edited(t)) for t in self.edited + self.controls + self.singles]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of one explanation.
+
+    Attributes:
+        status: "unscored" when something could not be asked: neither faithful nor unfaithful.
+        reason: Why it is invalid or unscored, as a short fixed name; "" when valid.
+        detail: The same for reading.
+        faithful: Whether the edit changed the prediction; False when invalid.
+        drop: p(prediction | input) - p(prediction | edited input), in [-1, 1].
+        control: Share of random edits of the same size that change the prediction.
+        ceiling: Whether any one-word edit of this style changes it.
+    """
+
+    case: Case
+    status: Status
+    reason: str = ""
+    detail: str = ""
+    explanation: Explanation | None = None
+    faithful: bool | None = None
+    new_prediction: Prediction | None = None
+    drop: float | None = None
+    control: float | None = None
+    ceiling: bool | None = None
+
+
+def inquire(case: Case, *, control: bool, ceiling: bool, seed: int = 0) -> Inquiry:
+    """Read the reply and say what to ask.
+
+    Args:
+        case: The explanation to judge.
+        control: Ask also about random edits.
+        ceiling: Ask also about every one-word edit.
+        seed: Of the random edits; they depend on it, the example and the number of words only.
+    """
+    if isinstance(case.prediction, Unanswered):
+        return Inquiry(case, case.prediction)
+    if isinstance(case.reply, Unanswered):
+        return Inquiry(case, case.reply)
+    text = case.example.input
+    parsed = case.style.parse(case.reply, text, case.task.label_words)
+    parsed = check_count(parsed, case.budget)
+    valid = isinstance(parsed, Explanation)
+    # An invalid one-word reply still has a fair control: one word. A multi-word one has none.
+    count = parsed.count if isinstance(parsed, Explanation) else 1 if case.budget == "one" else 0
+    return Inquiry(
+        case,
+        parsed,
+        (parsed.edited,) if valid else (),
+        random_edits(text, count, seed=f"{seed}-{case.example.id}") if control else (),
+        tuple(case.style.single_edits(text)) if ceiling else (),
+    )
+
+
+def random_edits(text: str, count: int, *, seed: str) -> tuple[str, ...]:
+    """Redactions of `count` words drawn uniformly: all of them for one word, else four draws."""
+    total = len(words(text))
+    count = min(count, total)
+    if count == 0:
+        return ()
+    if count == 1:
+        return tuple(redact(text, {i}) for i in range(total))
+    rng = random.Random(f"{seed}-{count}")
+    return tuple(redact(text, set(rng.sample(range(total), count))) for _ in range(_RANDOM_EDITS))
+
+
+def judge(inquiry: Inquiry, answers: Sequence[Answer], *, mode: Mode = "changed") -> Verdict:
+    """Say what the answers to `inquiry.questions` mean.
+
+    Args:
+        inquiry: From `inquire`.
+        answers: One for each of its questions.
+        mode: "changed": faithful when the label differs from the prediction (Doi). "madsen":
+            counterfactuals must reach another decided label than gold, the others must leave the
+            model undecided (Madsen et al. 2024); the task must be `with_undecided()`.
+    """
+    case, parsed = inquiry.case, inquiry.parsed
+    failed = next((a for a in [parsed, *answers] if isinstance(a, Unanswered)), None)
+    if failed:
+        return Verdict(case, "unscored", failed.reason, "the model could not be asked")
+    told = [a for a in answers if isinstance(a, Prediction)]
+    flips = [_changes(case, a, mode) for a in told]
+    ends = len(inquiry.edited), len(inquiry.edited) + len(inquiry.controls)
+    control, singles = flips[ends[0] : ends[1]], flips[ends[1] :]
+    measured = {
+        "control": sum(control) / len(control) if control else None,
+        "ceiling": any(singles) if singles else None,
+    }
+    if isinstance(parsed, Invalid):
+        return Verdict(
+            case, "invalid", parsed.reason, parsed.detail, faithful=False, **measured
+        )
+    return Verdict(
+        case,
+        "valid",
+        explanation=parsed,
+        faithful=flips[0],
+        new_prediction=told[0],
+        drop=_drop(case.prediction, told[0]),
+        **measured,
+    )
+
+
+def _changes(case: Case, new: Prediction, mode: Mode) -> bool:
+    assert isinstance(case.prediction, Prediction)
+    if mode == "changed":
+        return new.label != case.prediction.label
+    undecided = set(case.task.undecided["labels"])
+    if case.style.name == "counterfactual":
+        return new.label not in undecided and new.label != case.example.gold
+    return new.label in undecided
+
+
+def _drop(old: Answer, new: Prediction) -> float:
+    assert isinstance(old, Prediction)
+    return old.probability(old.label) - new.probability(old.label)
