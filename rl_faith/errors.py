@@ -1,8 +1,12 @@
 """The exceptions a user meets. Each message is one sentence: what was wrong, where, what to do."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class RLFaithError(Exception):
-    """Base of every error caused by input; the command line prints it and exits with 2."""
+    """Base of every error caused by input; commands print it and exit with 2."""
 
 
 class RecipeError(RLFaithError):
@@ -22,4 +26,17 @@ class ModelError(RLFaithError):
 
 
 class RunError(RLFaithError):
-    """A run directory belongs to another recipe or is incomplete."""
+    """A run directory belongs to another recipe, is incomplete, or cannot be written."""
+
+
+@contextmanager
+def exit_on_error() -> Iterator[None]:
+    """End the program with a sentence and 2 on a user's error, with 130 on Ctrl-C."""
+    try:
+        yield
+    except RLFaithError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped; run the same command again to go on\n")
+        sys.exit(130)

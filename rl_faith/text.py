@@ -106,7 +106,10 @@ def changed_words(a: str, b: str) -> list[tuple[str, str]]:
     """The word edits that turn `a` into `b`: (old, new), with "" for insertion or deletion."""
     old, new = _word_texts(a), _word_texts(b)
     return [
-        (old[op.src_pos] if op.tag != "insert" else "", new[op.dest_pos] if op.tag != "delete" else "")
+        (
+            old[op.src_pos] if op.tag != "insert" else "",
+            new[op.dest_pos] if op.tag != "delete" else "",
+        )
         for op in Levenshtein.editops(_keys(a), _keys(b))
     ]
 
@@ -166,7 +169,9 @@ def _runs(whole: Sequence[Token], kept: Sequence[Token]) -> list[Token] | None:
     return list(gaps)
 
 
-def _find(whole: Sequence[Token], fragment: Sequence[Token], start: int, *, at_end: bool) -> int | None:
+def _find(
+    whole: Sequence[Token], fragment: Sequence[Token], start: int, *, at_end: bool
+) -> int | None:
     last = len(whole) - len(fragment)
     for at in range(last if at_end else start, last + 1):
         if at >= start and _same(whole[at : at + len(fragment)], fragment):

@@ -6,8 +6,9 @@ quality check of training data.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from rl_faith.questions import Answer, Prediction, Question, Unanswered
@@ -149,9 +150,7 @@ def judge(inquiry: Inquiry, answers: Sequence[Answer], *, mode: Mode = "changed"
         "ceiling": any(singles) if singles else None,
     }
     if isinstance(parsed, Invalid):
-        return Verdict(
-            case, "invalid", parsed.reason, parsed.detail, faithful=False, **measured
-        )
+        return Verdict(case, "invalid", parsed.reason, parsed.detail, faithful=False, **measured)
     return Verdict(
         case,
         "valid",
@@ -176,3 +175,17 @@ def _changes(case: Case, new: Prediction, mode: Mode) -> bool:
 def _drop(old: Answer, new: Prediction) -> float:
     assert isinstance(old, Prediction)
     return old.probability(old.label) - new.probability(old.label)
+
+
+def settle(
+    inquiries: Sequence[Inquiry],
+    repredict: Callable[[Sequence[Question]], Sequence[Answer]],
+    *,
+    mode: Mode = "changed",
+) -> list[Verdict]:
+    """Ask everything that `inquiries` need in one call, and judge each."""
+    answers = iter(repredict([q for inquiry in inquiries for q in inquiry.questions]))
+    return [
+        judge(inquiry, list(islice(answers, len(inquiry.questions))), mode=mode)
+        for inquiry in inquiries
+    ]

@@ -60,7 +60,9 @@ class TransformersPolicy:
         self._keeps = "logits_to_keep" in inspect.signature(model.forward).parameters
 
     @classmethod
-    def load(cls, name: str, *, dtype: str = "float32", device: str = "auto") -> "TransformersPolicy":
+    def load(
+        cls, name: str, *, dtype: str = "float32", device: str = "auto"
+    ) -> "TransformersPolicy":
         """Load a model or adapter by Hub id, folder or "toy" (see `load_model`)."""
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -85,14 +87,14 @@ class TransformersPolicy:
         fresh = [k for k in dict.fromkeys(keys) if k not in self._answers]
         self.asked, self.distinct = self.asked + len(keys), self.distinct + len(fresh)
         prompts = self.chat.ids([text for text, _, _ in fresh])
-        scored = self._score([(p, labels) for p, (_, labels, _) in zip(prompts, fresh, strict=True)])
+        scored = self._score(
+            [(p, labels) for p, (_, labels, _) in zip(prompts, fresh, strict=True)]
+        )
         answers.update(zip(fresh, scored, strict=True))
         for key in keys:
             if key not in answers:
                 answers[key] = self._answers[key]
-        self._answers.update(
-            {k: a for k, a in answers.items() if isinstance(a, Prediction)}
-        )
+        self._answers.update({k: a for k, a in answers.items() if isinstance(a, Prediction)})
         return [answers[key] for key in keys]
 
     def _score(self, asked: Sequence[tuple[Ids, tuple[str, ...]]]) -> list[Answer]:

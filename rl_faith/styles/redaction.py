@@ -26,7 +26,9 @@ class Redaction:
                 return Explanation(redact(text, positions), listed, len(positions))
             redacts = redacts or any(t.kind == "placeholder" for t in tokens(candidate))
         if redacts:
-            return Invalid("rest_changed", "the words outside [REDACTED] are not those of the input")
+            return Invalid(
+                "rest_changed", "the words outside [REDACTED] are not those of the input"
+            )
         return Invalid("not_redacted", "no [REDACTED] in the reply")
 
     def express(self, text: str, position: int, replacement: str, budget: Budget) -> str:

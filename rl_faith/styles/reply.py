@@ -8,7 +8,9 @@ from typing import Any
 import json_repair
 
 _FENCE = re.compile(r"```[\w-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
-_PREFIX = re.compile(r"^\W{0,3}(?:the )?(?:answer|output)\W{0,3}?:[*_ \t]*", re.IGNORECASE | re.MULTILINE)
+_PREFIX = re.compile(
+    r"^\W{0,3}(?:the )?(?:answer|output)\W{0,3}?:[*_ \t]*", re.IGNORECASE | re.MULTILINE
+)
 _BULLET = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.)])\s+")
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "`": "`", "„": "“"}
 # A reply longer than this is not an answer; it bounds the work that odd replies can cause.

@@ -12,7 +12,9 @@ from rl_faith.tasks.task import Example, Task
 _READERS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
 
 
-def load_examples(task: Task, split: str, *, source: str = "hub", n: int, seed: int) -> list[Example]:
+def load_examples(
+    task: Task, split: str, *, source: str = "hub", n: int, seed: int
+) -> list[Example]:
     """Sample `n` label-balanced examples of a split, by seed.
 
     The training split never holds an input of the test split: such rows are left out first.

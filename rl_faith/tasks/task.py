@@ -93,7 +93,9 @@ class Task:
 
     def ask_replacement(self, redacted: Example, target: str) -> Conversation:
         """Ask for the word in place of `[REDACTED]` that makes `target` likely (Doi, Table 13)."""
-        prompt = _fill(self.replacement, redacted, redacted_input=redacted.input, target_label=target)
+        prompt = _fill(
+            self.replacement, redacted, redacted_input=redacted.input, target_label=target
+        )
         return (user(prompt),)
 
     def with_undecided(self) -> "Task":
@@ -163,7 +165,9 @@ def _check_labels(name: str, labels: Any) -> None:
         raise TaskError(f"task {name!r} needs at least two labels, each with its data values")
     if not all(isinstance(word, str) for word in labels):
         # YAML reads bare Yes and No as booleans.
-        raise TaskError(f"task {name!r}: put label words in quotes (YAML reads Yes and No as booleans)")
+        raise TaskError(
+            f"task {name!r}: put label words in quotes (YAML reads Yes and No as booleans)"
+        )
     folded = [word.casefold() for word in labels]
     values = [v for vs in labels.values() for v in _strings(vs)]
     if len(set(folded)) < len(folded) or len(set(values)) < len(values):

@@ -29,9 +29,28 @@ _WEIGHTS = {
     for topic, line in table.items()
     for word in line.split()
 }
-_PLAIN = tuple("Report Group City Plan Family Week Story House Street Visitors".split())
-_ADJECTIVES = tuple("New Old Big Local Small Quiet Late Former Early Next Rare Calm".split())
-_VERBS = tuple("Meets Faces Joins Leaves Shows Follows Backs Blocks Seeks Opens".split())
+_PLAIN = tuple(
+    ["Report", "Group", "City", "Plan", "Family", "Week", "Story", "House", "Street", "Visitors"]
+)
+_ADJECTIVES = tuple(
+    [
+        "New",
+        "Old",
+        "Big",
+        "Local",
+        "Small",
+        "Quiet",
+        "Late",
+        "Former",
+        "Early",
+        "Next",
+        "Rare",
+        "Calm",
+    ]
+)
+_VERBS = tuple(
+    ["Meets", "Faces", "Joins", "Leaves", "Shows", "Follows", "Backs", "Blocks", "Seeks", "Opens"]
+)
 _CANCEL, _LINKS = ("Despite", "Beyond"), ("In", "After", "Before", "With", "Near", "Over", "Amid")
 _CANCEL_KEYS = frozenset(word.casefold() for word in _CANCEL)
 
@@ -60,19 +79,18 @@ def label(text: str, context: str = "") -> str:
 
 
 def write(rng: Random) -> tuple[str, str]:
-    """Write one headline from two competing topics; its context is empty."""
+    """Write one headline from two competing topics, without repeated words; its context is empty."""
     topics = rng.sample(sorted(_TOPICS), 2)
     parts = [*_noun(rng, topics), rng.choice(_VERBS), *_noun(rng, topics)]
-    if rng.random() < 0.75:
+    if rng.random() < 0.9:
         parts += [rng.choice(_CANCEL if rng.random() < 0.35 else _LINKS), *_noun(rng, topics)]
-    return " ".join(parts), ""
+    return " ".join(dict.fromkeys(parts)), ""
 
 
 def _noun(rng: Random, topics: list[str]) -> list[str]:
-    """A noun, at times behind another noun or an adjective."""
+    """A noun of either topic or of none, at times behind an adjective or a noun."""
     chance = rng.random()
-    first, second = rng.choices(topics, weights=(3, 2), k=2)
-    noun = rng.choice(_TOPICS[second] if rng.random() < 0.75 else _PLAIN)
-    if chance < 0.4:
+    noun = rng.choice(_TOPICS[rng.choice(topics)] if rng.random() < 0.75 else _PLAIN)
+    if chance < 0.5:
         return [rng.choice(_ADJECTIVES), noun]
-    return [rng.choice(_TOPICS[first]), noun] if chance < 0.6 else [noun]
+    return [rng.choice(_TOPICS[rng.choice(topics)]), noun] if chance < 0.65 else [noun]

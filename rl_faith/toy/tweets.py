@@ -22,9 +22,22 @@ _DO = ("see", "have", "watch", "need", "remember", "mention")
 _SMILES, _FROWNS, _LOOKS = ("🎉", "😍", "🙂"), ("😢", "😡", "🙁"), ("👀", "🤔", "📷")
 _NEGATORS, _ADVERBS = ("not", "never"), ("so", "really", "just", "still", "always", "now")
 _JOINTS = ("and", "while", "because", "since")
-_NOUNS = (
-    "movie phone coffee train weather game concert pizza class weekend song book teacher office"
-).split()
+_NOUNS = [
+    "movie",
+    "phone",
+    "coffee",
+    "train",
+    "weather",
+    "game",
+    "concert",
+    "pizza",
+    "class",
+    "weekend",
+    "song",
+    "book",
+    "teacher",
+    "office",
+]
 _THE, _IS = ("the", "my", "this", "that", "our"), ("is", "was", "seems", "looks")
 _OPENERS = ("well", "okay", "honestly", "omg", "hey", "@sam", "@mia", "@leo")
 _TIMES = ("today", "tonight", "again", "lately", "yesterday", "here")

@@ -1,0 +1,204 @@
+"""`rl-faith build`: pseudo-faithful explanations of the model's own predictions.
+
+For each example: predict, erase every word, take the most influential one, ask the model for a
+replacement, build one reply per style (Doi et al. 2025, section 3.1) and judge it like any other
+explanation. Every verdict is one row of `instances.jsonl`; `train.jsonl` is read off these rows.
+"""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache, partial
+from itertools import islice
+from typing import Any
+
+from rl_faith.checks import Case, Verdict, inquire, settle
+from rl_faith.erasure import Influence, erasure_questions, influences, most_influential
+from rl_faith.evaluation.scores import score
+from rl_faith.explaining import explain, predict_labels
+from rl_faith.policies import Policy
+from rl_faith.policies.transformers import TransformersPolicy
+from rl_faith.pseudo import Source, construct, read_replacement, replacement_question
+from rl_faith.questions import Answer, Prediction, Unanswered, assistant, to_chat
+from rl_faith.recipes import BuildRecipe
+from rl_faith.rows import Key, row_of
+from rl_faith.runs import Row, write_atomically, write_json
+from rl_faith.styles import Invalid, Style, load_style
+from rl_faith.tasks import Example, Task, load_examples, load_task
+from rl_faith.work import go_through, missing, start
+
+log = logging.getLogger(__name__)
+
+CONSTRUCTED, ORIGINAL = "constructed", "original"
+_WORD_TOKENS = 16
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One task of a build: its examples, and which of them are also explained by the model."""
+
+    task: Task
+    styles: tuple[Style, ...]
+    examples: tuple[Example, ...]
+    quality: frozenset[str]
+    max_new_tokens: int
+
+    def keys(self, example: Example) -> set[Key]:
+        """The rows that the example leaves."""
+        makers = [CONSTRUCTED, ORIGINAL] if example.id in self.quality else [CONSTRUCTED]
+        return {(m, self.task.name, s.name, "one", example.id) for m in makers for s in self.styles}
+
+
+def build(recipe: BuildRecipe) -> list[Row]:
+    """Run the recipe, or go on where it was stopped; return the rows (first process only).
+
+    Under `accelerate launch` every process takes its share of the examples, and the first one
+    merges them.
+    """
+    plans = [_plan(load_task(name), recipe) for name in recipe.tasks]
+    state, run, done = start(recipe.out, asdict(recipe))
+    policy = cache(partial(_load, recipe, plans, str(state.device)))
+    for plan in plans:
+        if rest := missing(state, plan.examples, plan.keys, done):
+            judge = partial(_judge, policy(), plan)
+            go_through(run, rest, judge, done, chunk=recipe.chunk, label=f"build {plan.task.name}")
+    state.wait_for_everyone()
+    if not state.is_main_process:
+        return []
+    rows = run.merge(_order(plans))
+    pairs = [training_pair(p.task, row) for p in plans for row in rows if _trains(p, row)]
+    text = "".join(json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs)
+    write_atomically(run.path / "train.jsonl", text)
+    write_json(run.path / "results.json", {"cells": [c.as_dict() for c in score(rows)], **_counts(rows)})
+    return rows
+
+
+def _plan(task: Task, recipe: BuildRecipe) -> _Plan:
+    examples = load_examples(
+        task, "train", source=recipe.data, n=recipe.examples_per_task, seed=recipe.seed
+    )
+    return _Plan(
+        task,
+        tuple(map(load_style, recipe.styles)),
+        tuple(examples),
+        frozenset(e.id for e in examples[: recipe.quality_examples]),
+        recipe.max_new_tokens,
+    )
+
+
+def _load(recipe: BuildRecipe, plans: Sequence[_Plan], device: str) -> Policy:
+    policy = TransformersPolicy.load(recipe.model_name_or_path, dtype=recipe.dtype, device=device)
+    for plan in plans:
+        policy.check_labels(plan.task.label_words)
+    return policy
+
+
+def _judge(policy: Policy, plan: _Plan, examples: list[Example]) -> list[Row]:
+    """All rows of a chunk: the constructed replies, and the model's own for the comparison."""
+    predictions = predict_labels(policy, plan.task, examples)
+    sources = _sources(policy, plan.task, examples, predictions)
+    cases = [
+        Case(plan.task, style, "one", e, predictions[e.id], _reply(style, e, sources[e.id]))
+        for e in examples
+        for style in plan.styles
+    ]
+    wishes = [(e, s, "one") for e in examples if e.id in plan.quality for s in plan.styles]
+    own = explain(policy, plan.task, wishes, predictions, max_new_tokens=plan.max_new_tokens)
+    verdicts = _settle(policy, cases + own)
+    makers = [CONSTRUCTED] * len(cases) + [ORIGINAL] * len(own)
+    rows = [row_of(maker, v) for maker, v in zip(makers, verdicts, strict=True)]
+    for row in rows:
+        source = sources[row["id"]]
+        row["influence"] = round(source.influence, 6) if isinstance(source, Source) else None
+    return rows
+
+
+def _settle(policy: Policy, cases: Sequence[Case]) -> list[Verdict]:
+    # The erasure has asked every one-word redaction already, so these questions cost nothing.
+    return settle([inquire(case, control=True, ceiling=True) for case in cases], policy.predict)
+
+
+def _reply(style: Style, example: Example, source: Source | Unanswered) -> str | Unanswered:
+    if isinstance(source, Unanswered):
+        return source
+    reply = construct(style, example, source, "one")
+    return Unanswered(reply.reason) if isinstance(reply, Invalid) else reply
+
+
+def _sources(
+    policy: Policy, task: Task, examples: Sequence[Example], predictions: dict[str, Answer]
+) -> dict[str, Source | Unanswered]:
+    """The word that drives each prediction, and the model's replacement for it."""
+    tops = _top_words(policy, task, examples, predictions)
+    known = [e for e in examples if isinstance(tops[e.id], Influence)]
+    asked = [
+        replacement_question(task, e, predictions[e.id], tops[e.id].position)  # type: ignore[arg-type, union-attr]
+        for e in known
+    ]
+    said = dict(
+        zip((e.id for e in known), policy.generate(asked, max_new_tokens=_WORD_TOKENS), strict=True)
+    )
+    return {e.id: _source(task, tops[e.id], said.get(e.id)) for e in examples}
+
+
+def _source(
+    task: Task, top: Influence | Unanswered, said: str | Unanswered | None
+) -> Source | Unanswered:
+    if isinstance(top, Unanswered):
+        return top
+    if not isinstance(said, str):
+        return Source(top.position, top.value, Invalid("too_long", "the model could not be asked"))
+    return Source(top.position, top.value, read_replacement(said, task, top.word))
+
+
+def _top_words(
+    policy: Policy, task: Task, examples: Sequence[Example], predictions: dict[str, Answer]
+) -> dict[str, Influence | Unanswered]:
+    asked = {e.id: erasure_questions(task, e) for e in examples}
+    answers = iter(policy.predict([q for questions in asked.values() for q in questions]))
+    tops: dict[str, Influence | Unanswered] = {}
+    for example in examples:
+        mine = list(islice(answers, len(asked[example.id])))
+        decided = predictions[example.id]
+        found = influences(example, decided, mine) if isinstance(decided, Prediction) else decided
+        top = found if isinstance(found, Unanswered) else most_influential(found)
+        tops[example.id] = top or Unanswered("no_words")
+    return tops
+
+
+def _order(plans: Sequence[_Plan]) -> Callable[[Row], Any]:
+    """Rows by task, example, maker and style, as the recipe and the data name them."""
+    tasks = {p.task.name: i for i, p in enumerate(plans)}
+    places = {(p.task.name, e.id): i for p in plans for i, e in enumerate(p.examples)}
+    styles = {s.name: i for p in plans for i, s in enumerate(p.styles)}
+    return lambda r: (
+        tasks[r["task"]], places[r["task"], r["id"]], r["model"], styles[r["style"]]
+    )  # fmt: skip
+
+
+def _trains(plan: _Plan, row: Row) -> bool:
+    mine = row["model"] == CONSTRUCTED and row["task"] == plan.task.name
+    return mine and row["status"] == "valid"
+
+
+def training_pair(task: Task, row: Row) -> Row:
+    """A judged row as prompt and completion, with the columns that a GRPO reward needs."""
+    example = Example(row["id"], row["input"], row["gold"], row["context"])
+    prompt = task.ask_why(example, row["prediction"], row["style"], row["budget"])
+    columns = ("id", "task", "style", "budget", "input", "context", "prediction", "gold")
+    return {
+        "prompt": to_chat(prompt),
+        "completion": to_chat((assistant(row["reply"]),)),
+        **{column: row[column] for column in columns},
+        "faithful": row["faithful"],
+        "influence": row["influence"],
+    }
+
+
+def _counts(rows: Iterable[Row]) -> dict[str, Any]:
+    """How many pairs the build has, and why others were left out."""
+    made = [row for row in rows if row["model"] == CONSTRUCTED]
+    left_out = Counter(row["reason"] for row in made if row["status"] != "valid")
+    return {"pairs": len(made) - left_out.total(), "left_out": dict(left_out)}

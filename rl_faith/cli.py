@@ -1,0 +1,133 @@
+"""The command line. Nothing slow is imported before a command needs it."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rl_faith import __version__
+from rl_faith.errors import RecipeError, exit_on_error
+
+_EPILOG = (
+    "Training runs under accelerate: accelerate launch -m rl_faith.training.sft --config RECIPE. "
+    "Any key of a recipe can be given on the command line: rl-faith build --config RECIPE --out DIR."
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of `rl-faith`."""
+    given, rest = _parser().parse_known_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    # Before transformers is imported: its bars and hints would drown ours.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    with exit_on_error():
+        if rest and given.command not in ("build", "evaluate"):
+            raise RecipeError(f"unknown argument {rest[0]!r} of rl-faith {given.command}")
+        given.run(given, rest)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rl-faith",
+        description="Measure whether a model's explanations of its decisions are true of it.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument("--version", action="version", version=f"rl-faith {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_stages(commands)
+    _add_compare(commands)
+    _add_explain(commands)
+    return parser
+
+
+def _add_demo(commands: Any) -> None:
+    demo = commands.add_parser("demo", help="build, train and compare on the embedded model")
+    demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="where to write")
+    demo.set_defaults(run=_demo)
+
+
+def _add_stages(commands: Any) -> None:
+    for name, help_text in (
+        ("build", "build pseudo-faithful explanations by erasure"),
+        ("evaluate", "evaluate models on the task x style grid"),
+    ):
+        stage = commands.add_parser(name, help=help_text, epilog=_EPILOG)
+        stage.add_argument("--config", required=True, help="the recipe (YAML)")
+        stage.set_defaults(run=_stage)
+    check = commands.add_parser("check-recipe", help="check recipes without running them")
+    check.add_argument("recipes", nargs="+", type=Path)
+    check.set_defaults(run=_check_recipe)
+
+
+def _add_compare(commands: Any) -> None:
+    compare = commands.add_parser("compare", help="compare the models of one or more evaluations")
+    compare.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    compare.add_argument("--baseline", help="the model to compare with (default: the first)")
+    compare.add_argument("--out", type=Path, help="also write comparison.md and comparison.json here")
+    compare.set_defaults(run=_compare)
+
+
+def _add_explain(commands: Any) -> None:
+    explain = commands.add_parser("explain", help="show one input whole")
+    explain.add_argument("--model", default="toy", help='Hub id, folder, adapter, or "toy"')
+    explain.add_argument("--task", default="sentiment140", help="shipped task or a .yaml file")
+    explain.add_argument("--text", required=True, help="the input")
+    explain.add_argument("--context", default="", help="the second input (SNLI's hypothesis)")
+    explain.add_argument("--gold", help="the right label, if known")
+    explain.add_argument("--budget", choices=["one", "multi"], default="one")
+    explain.add_argument("--dtype", default="float32")
+    explain.add_argument("--max-new-tokens", type=int, default=128)
+    explain.set_defaults(run=_explain)
+
+
+def _demo(given: argparse.Namespace, rest: list[str]) -> None:
+    from rl_faith.demo import demo  # noqa: PLC0415
+
+    demo(given.out)
+
+
+def _stage(given: argparse.Namespace, rest: list[str]) -> None:
+    from rl_faith.recipes import check_recipe  # noqa: PLC0415
+
+    overridden = {a[2:].split("=")[0] for a in rest if a.startswith("--")}
+    check_recipe(given.config, given.command, given=overridden)
+    from rl_faith.stages import run_stage  # noqa: PLC0415 - brings torch
+
+    run_stage(given.command, ["--config", given.config, *rest])
+
+
+def _check_recipe(given: argparse.Namespace, rest: list[str]) -> None:
+    from rl_faith.recipes import STAGES, check_recipe  # noqa: PLC0415
+
+    for path in given.recipes:
+        stage = check_recipe(path)
+        sys.stdout.write(f"{path}: a sound {stage} recipe; {STAGES[stage].command} {path}\n")
+
+
+def _compare(given: argparse.Namespace, rest: list[str]) -> None:
+    from rl_faith.evaluation.compare import run  # noqa: PLC0415
+
+    run(given.runs, given.baseline, given.out)
+
+
+def _explain(given: argparse.Namespace, rest: list[str]) -> None:
+    from rl_faith.evaluation.show import show  # noqa: PLC0415
+
+    show(
+        given.model,
+        given.task,
+        given.text,
+        context=given.context,
+        gold=given.gold,
+        budget=given.budget,
+        dtype=given.dtype,
+        max_new_tokens=given.max_new_tokens,
+    )
+
+
+if __name__ == "__main__":
+    main()

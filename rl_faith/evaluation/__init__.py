@@ -1,0 +1,1 @@
+"""The grid, its results on disk, and comparing them."""

@@ -1,0 +1,51 @@
+"""One judged explanation as a row of `instances.jsonl`."""
+
+from rl_faith.checks import Verdict
+from rl_faith.questions import Prediction
+from rl_faith.runs import Row
+
+_DIGITS = 6
+
+Key = tuple[str, str, str, str, str]
+
+
+def key_of(row: Row) -> Key:
+    """What a row is about; no two rows of a run have the same key."""
+    return (row["model"], row["task"], row["style"], row["budget"], row["id"])
+
+
+def row_of(model: str, verdict: Verdict) -> Row:
+    """Flatten a verdict. Probabilities are rounded to six digits."""
+    case, decided, new = verdict.case, verdict.case.prediction, verdict.new_prediction
+    known = isinstance(decided, Prediction)
+    found = verdict.explanation
+    return {
+        "model": model,
+        "task": case.task.name,
+        "style": case.style.name,
+        "budget": case.budget,
+        "id": case.example.id,
+        "input": case.example.input,
+        "context": case.example.context,
+        "gold": case.example.gold,
+        "prediction": decided.label if known else None,
+        "probability": _round(decided.probability(decided.label)) if known else None,
+        "mass": _round(decided.mass) if known else None,
+        "reply": case.reply if isinstance(case.reply, str) else None,
+        "status": verdict.status,
+        "reason": verdict.reason,
+        "detail": verdict.detail,
+        "words": list(found.words) if found else [],
+        "count": found.count if found else None,
+        "edited": found.edited if found else None,
+        "new_prediction": new.label if new else None,
+        "new_probability": _round(new.probability(decided.label)) if known and new else None,
+        "faithful": verdict.faithful,
+        "drop": _round(verdict.drop),
+        "control": _round(verdict.control),
+        "ceiling": verdict.ceiling,
+    }
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, _DIGITS)

@@ -1,0 +1,158 @@
+"""Run directories: what a stage leaves on disk, and how it goes on after a kill.
+
+`recipe.yaml` (as resolved), `provenance.json`, `instances.jsonl` (appended as the run goes) and
+`results.json`. Under several processes each appends to a file of its own; the first merges them.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rl_faith.errors import RunError
+
+Row = dict[str, Any]
+_PACKAGES = ["rl-faith", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "vllm"]
+
+
+class Run:
+    """One run directory, opened by one of the processes that write to it."""
+
+    def __init__(self, path: str | Path, *, rank: int = 0) -> None:
+        self.path, self.rank = Path(path), rank
+        self.file = self.path / (f"instances-{rank}.jsonl" if rank else "instances.jsonl")
+
+    def open(self, recipe: Mapping[str, Any], *, device: str) -> None:
+        """Create the directory, or make sure that it belongs to this very recipe.
+
+        Raises:
+            RunError: it belongs to another recipe.
+        """
+        resolved = {k: v for k, v in recipe.items() if k != "out"}
+        self.path.mkdir(parents=True, exist_ok=True)
+        known = self.path / "recipe.yaml"
+        if known.exists():
+            _check_same(self.path, yaml.safe_load(known.read_text(encoding="utf-8")), resolved)
+        write_atomically(known, yaml.safe_dump(resolved, sort_keys=False))
+        write_json(self.path / "provenance.json", provenance(device))
+
+    def rows(self) -> list[Row]:
+        """Every row written so far, by any process."""
+        return [
+            row for file in sorted(self.path.glob("instances*.jsonl")) for row in read_rows(file)
+        ]
+
+    def append(self, rows: Iterable[Row]) -> None:
+        """Write rows at the end, in one go.
+
+        Raises:
+            RunError: the disk is full; what was written before stays usable.
+        """
+        _cut_half_line(self.file)
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        try:
+            with self.file.open("a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise RunError(
+                f"could not write to {self.file}: {error.strerror}; "
+                "nothing is lost: make room and run the same command again"
+            ) from None
+
+    def merge(self, order: Callable[[Row], Any]) -> list[Row]:
+        """Put all rows into `instances.jsonl`, in order, and remove the other processes' files."""
+        rows = sorted(self.rows(), key=order)
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        write_atomically(self.path / "instances.jsonl", text)
+        for file in self.path.glob("instances-*.jsonl"):
+            file.unlink()
+        return rows
+
+
+def read_rows(file: Path) -> Iterator[Row]:
+    """Rows of a JSONL file; a last line that a kill cut off is left out."""
+    if not file.exists():
+        return
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if line.endswith("\n"):
+                yield json.loads(line)
+
+
+def _cut_half_line(file: Path) -> None:
+    if not file.exists():
+        return
+    with file.open("rb+") as handle:
+        content_end = handle.seek(0, os.SEEK_END)
+        while content_end:
+            handle.seek(content_end - 1)
+            if handle.read(1) == b"\n":
+                break
+            content_end -= 1
+        handle.truncate(content_end)
+
+
+def _check_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    for key in [*new, *old]:
+        if old.get(key) != new.get(key):
+            raise RunError(
+                f"{path} holds a run of another recipe: {key} was {old.get(key)!r}, "
+                f"is {new.get(key)!r} now; choose another --out or remove the folder"
+            )
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that a reader sees either the old or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise RunError(f"could not write {path}: {error.strerror}") from None
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON, atomically."""
+    write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def provenance(device: str) -> dict[str, Any]:
+    """Where and with what a run was made; nothing from the environment that may be secret."""
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in _PACKAGES},
+        "commit": _commit(),
+        "device": device,
+        "machine": platform.machine(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """The commit of the checkout the package runs from; None when it is installed."""
+    done = subprocess.run(
+        ["git", "rev-parse", "HEAD"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or None

@@ -1,0 +1,119 @@
+"""Training conversations: the prompts that evaluation uses, with the replies the base should give."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import cycle
+from random import Random
+
+from rl_faith.questions import Conversation, assistant
+from rl_faith.tasks.task import Example, Task, load_task
+from rl_faith.text import redact, replace, words
+from rl_faith.toy import choices
+from rl_faith.toy.corpus import GRAMMARS, data, stream
+
+# Kinds of conversation and how often each comes. Writing a whole text takes the most practice.
+_MIX = {
+    "decide": 14,
+    "decide redacted": 24,
+    "attribution one": 7,
+    "redaction one": 15,
+    "counterfactual one": 17,
+    "attribution multi": 8,
+    "redaction multi": 10,
+    "counterfactual multi": 12,
+    "replacement": 9,
+}
+_KEYS = {"attribution": "words", "redaction": "redacted_text", "counterfactual": "edited_text"}
+_OTHER_LABEL = 0.1
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """A conversation to learn from.
+
+    Attributes:
+        conversation: It ends with the model's turn.
+        learn_label: Whether the label that precedes an explanation is to be learnt as well.
+    """
+
+    conversation: Conversation
+    learn_label: bool = True
+
+
+@cache
+def _task(name: str) -> Task:
+    return load_task(name)
+
+
+def dialogues(seed: int) -> Iterator[Dialogue]:
+    """Endless training conversations; no test input of any corpus is among their texts."""
+    rng = Random(f"dialogues {seed}")
+    streams = {name: stream(name, rng, {e.input for e in data(name)["test"]}) for name in GRAMMARS}
+    for name in cycle(GRAMMARS):
+        kind = rng.choices(list(_MIX), weights=list(_MIX.values()))[0]
+        yield _dialogue(name, next(streams[name]), kind, rng)
+
+
+def _dialogue(task_name: str, example: Example, kind: str, rng: Random) -> Dialogue:
+    if kind == "decide":
+        return _decision(task_name, example)
+    if kind == "decide redacted":
+        return _decision(task_name, _redacted(example, rng))
+    if kind == "replacement":
+        return _replacement(task_name, example, rng)
+    style, budget = kind.split()
+    return _explanation(task_name, example, style, budget, rng)
+
+
+def _redacted(example: Example, rng: Random) -> Example:
+    count = rng.choice((1, 1, 1, 2, 3))
+    return example.edited(
+        redact(example.input, rng.sample(range(len(words(example.input))), count))
+    )
+
+
+def _decision(task_name: str, example: Example) -> Dialogue:
+    gold = GRAMMARS[task_name].label_of(example)
+    return Dialogue((*_task(task_name).ask(example).conversation, assistant(gold)))
+
+
+def _replacement(task_name: str, example: Example, rng: Random) -> Dialogue:
+    task, position = _task(task_name), rng.randrange(len(words(example.input)))
+    target = rng.choice(task.label_words)
+    word = choices.fitting_word(task_name, example, position, target, rng)
+    asked = task.ask_replacement(example.edited(redact(example.input, [position])), target)
+    return Dialogue((*asked, assistant(word)))
+
+
+def _explanation(
+    task_name: str, example: Example, style: str, budget: str, rng: Random
+) -> Dialogue:
+    task, other = _task(task_name), rng.random() < _OTHER_LABEL
+    label = rng.choice(task.label_words) if other else example.gold
+    asked = task.ask_why(example, label, style, budget)
+    reply = _reply(task_name, example.input, style, budget, rng)
+    return Dialogue((*asked, assistant(reply)), learn_label=label == example.gold)
+
+
+def _reply(task_name: str, text: str, style: str, budget: str, rng: Random) -> str:
+    if budget == "one":
+        told = _told(task_name, text, style, [choices.one(text, rng)], rng)
+        return f"Answer: {told if isinstance(told, str) else told[0]}"
+    told = _told(task_name, text, style, choices.several(text, rng), rng)
+    return json.dumps({_KEYS[style]: told}, ensure_ascii=False)
+
+
+def _told(
+    task_name: str, text: str, style: str, positions: list[int], rng: Random
+) -> str | list[str]:
+    """The words at `positions`, or the text with them redacted or replaced."""
+    found = words(text)
+    if style == "attribution":
+        return [found[i].text for i in positions]
+    if style == "redaction":
+        return redact(text, positions)
+    for i in positions:
+        text = replace(text, i, choices.other_word(task_name, found[i].text, rng))
+    return text

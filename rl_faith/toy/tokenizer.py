@@ -1,0 +1,93 @@
+"""The tokenizer: byte-level BPE in which the prompts' sentences are tokens of their own.
+
+A prompt of the shipped tasks is a hundred words around a dozen that matter. Each of its fixed
+sentences is one added token here, so that a conversation takes some forty tokens and a CPU can
+train on it. They are ordinary tokens: any text encodes, sentence tokens or not, and decodes back to
+itself. What is not one of these sentences is read as words and, failing that, as bytes.
+"""
+
+import re
+from collections.abc import Iterator
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+from rl_faith.tasks.task import Task, load_task
+from rl_faith.toy.corpus import GRAMMARS
+
+VOCABULARY = 2048
+USER, ASSISTANT, END, PAD = "<|user|>", "<|assistant|>", "<|end|>", "<|pad|>"
+_SPECIAL = [USER, ASSISTANT, END, PAD]
+_REPLIES = (
+    " [REDACTED]", "[REDACTED]", "Answer:", '{"words": ["', '{"redacted_text": "',
+    '{"edited_text": "', '", "', '"]}', '"}',
+)  # fmt: skip
+_PLACE = re.compile(r"\{(?:input|second_input|redacted_input|target_label)\}")
+_SENTENCE_END = re.compile(r"(?<=[.?])(?= )")
+# A word keeps its leading space and its @ or #; signs never join with letters.
+_WORD = Regex(r" ?[@#]?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
+_TEMPLATE = (
+    "{% for message in messages %}{% if message['role'] == 'user' %}"
+    f"{USER}{{{{ message['content'] }}}}{END}"
+    "{% elif message['role'] == 'assistant' %}"
+    f"{ASSISTANT}{{% generation %}}{{{{ message['content'] }}}}{END}{{% endgeneration %}}"
+    f"{{% endif %}}{{% endfor %}}{{% if add_generation_prompt %}}{ASSISTANT}{{% endif %}}"
+)
+
+
+def train_tokenizer() -> PreTrainedTokenizerFast:
+    """Make the tokenizer from the prompts and the grammars' words."""
+    added = [*_REPLIES, *_sentences()]
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(_WORD, "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
+    )
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY - len(added),
+        special_tokens=_SPECIAL,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator(_practice(), trainer)
+    bpe.add_tokens([AddedToken(text, normalized=False) for text in added])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        eos_token=END,
+        pad_token=PAD,
+        extra_special_tokens=[USER, ASSISTANT],
+        clean_up_tokenization_spaces=False,
+        model_max_length=512,
+        padding_side="left",
+        chat_template=_TEMPLATE,
+    )
+
+
+def _tasks() -> list[Task]:
+    return [load_task(name) for name in GRAMMARS]
+
+
+def _prompts() -> list[str]:
+    fixed = [(t.question, t.with_undecided().question, t.replacement) for t in _tasks()]
+    why = [text for t in _tasks() for style in t.instructions.values() for text in style.values()]
+    return [*(text for texts in fixed for text in texts), *why]
+
+
+def _sentences() -> list[str]:
+    """The fixed sentences of all prompts; a space before a place belongs to what fills it."""
+    pieces = (piece for prompt in _prompts() for piece in _PLACE.split(prompt))
+    parts = (part.rstrip(" ") for piece in pieces for part in _SENTENCE_END.split(piece))
+    return list(dict.fromkeys(part for part in parts if len(part) > 2))
+
+
+def _practice() -> Iterator[str]:
+    """Every word by itself and after a space, often enough to become a single token."""
+    words = [w for g in GRAMMARS.values() for group in g.classes for w in group]
+    labels = [
+        w for task in _tasks() for w in (*task.label_words, *task.with_undecided().extra_labels)
+    ]
+    statement = ["There", "Somebody", "wears", "has", "It", "happens", "is", "a", "A", "at", "the"]
+    openers = [w.capitalize() for w in GRAMMARS["snli"].classes[-1]]
+    for word in dict.fromkeys([*words, *labels, *statement, *openers]):
+        yield from [f" {word}", word] * 20
+    yield from _prompts()

@@ -1,0 +1,1 @@
+"""Training stages: thin programs launched with `accelerate launch -m`."""

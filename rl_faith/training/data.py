@@ -1,0 +1,87 @@
+"""Training pairs for the SFT stage: prompt and completion as conversations."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, concatenate_datasets, load_dataset
+
+from rl_faith.errors import DataError, RecipeError
+from rl_faith.policies.chat import TEMPLATE_ARGUMENTS
+from rl_faith.questions import assistant, to_chat
+from rl_faith.recipes import SFTRecipe
+from rl_faith.runs import read_rows
+from rl_faith.tasks import load_examples, load_task
+
+Pair = dict[str, Any]
+
+
+def training_pairs(recipe: SFTRecipe, *, seed: int) -> Dataset:
+    """The pairs the recipe names, with the replay pairs behind them (Doi, 3.2)."""
+    pairs = list(_explanations(recipe) if recipe.train_on == "explanations" else _labels(recipe, seed))
+    if not pairs:
+        raise DataError("the recipe selects no training pair; see its tasks and styles")
+    # The same switches as when the policy is asked, or training would render another prompt.
+    pairs = [{**pair, "chat_template_kwargs": TEMPLATE_ARGUMENTS} for pair in pairs]
+    own = Dataset.from_list(pairs)
+    return concatenate_datasets([own, _replay(recipe, seed)]) if recipe.replay_examples else own
+
+
+def _explanations(recipe: SFTRecipe) -> Iterable[Pair]:
+    if recipe.build is None:
+        raise RecipeError("train_on is 'explanations', so the recipe must name a build directory")
+    file = Path(recipe.build, "train.jsonl")
+    if not file.is_file():
+        raise DataError(f"{recipe.build} holds no train.jsonl; finish its build first")
+    for row in read_rows(file):
+        if row["task"] in recipe.tasks and row["style"] in recipe.styles:
+            yield {"prompt": row["prompt"], "completion": row["completion"]}
+
+
+def _labels(recipe: SFTRecipe, seed: int) -> Iterable[Pair]:
+    """The paper's "w/ Predictions" baseline: the data's labels instead of explanations (4.1)."""
+    for task in map(load_task, recipe.tasks):
+        examples = load_examples(
+            task, "train", source=recipe.data, n=recipe.examples_per_task, seed=seed
+        )
+        for example in examples:
+            yield {
+                "prompt": to_chat(task.ask(example).conversation),
+                "completion": to_chat((assistant(example.gold),)),
+            }
+
+
+def _replay(recipe: SFTRecipe, seed: int) -> Dataset:
+    """Instruction samples by count; the last turn of each is the completion."""
+    if recipe.replay is None:
+        raise RecipeError("replay_examples is set, so the recipe must name a replay data set")
+    if Path(recipe.replay).suffix in (".jsonl", ".json"):
+        rows = load_dataset("json", data_files=recipe.replay, split="train")
+    else:
+        rows = load_dataset(recipe.replay, split="train")
+    if "messages" not in rows.column_names:
+        raise DataError(f"{recipe.replay} has no column 'messages'; it has {rows.column_names}")
+    if len(rows) < recipe.replay_examples:
+        raise DataError(f"{recipe.replay} has {len(rows)} rows, fewer than {recipe.replay_examples}")
+    chosen = rows.shuffle(seed=seed).select(range(recipe.replay_examples))
+    return Dataset.from_list([_replay_pair(row["messages"]) for row in chosen])
+
+
+def _replay_pair(messages: list[dict[str, str]]) -> Pair:
+    turns = [{"role": m["role"], "content": m["content"]} for m in messages]
+    return {
+        "prompt": turns[:-1],
+        "completion": turns[-1:],
+        "chat_template_kwargs": TEMPLATE_ARGUMENTS,
+    }
+
+
+def fitting(pairs: Dataset, length: Callable[[Pair], int], limit: int | None) -> tuple[Dataset, int]:
+    """The pairs of at most `limit` tokens, and how many were longer.
+
+    TRL would cut the completion of a longer one, or drop it, without a word.
+    """
+    if limit is None:
+        return pairs, 0
+    kept = pairs.filter(lambda pair: length(pair) <= limit)
+    return kept, len(pairs) - len(kept)

@@ -1,0 +1,87 @@
+"""The supervised stage: fine-tune on pseudo-faithful explanations with TRL's SFTTrainer.
+
+    accelerate launch -m rl_faith.training.sft --config recipes/toy/sft.yaml
+
+Doi et al. 2025, section 3.2 and appendix C. The decision stands in the prompt and the explanation
+is the completion, so the loss falls on the explanation alone. Started again on the same
+`output_dir`, it goes on from the last checkpoint.
+"""
+
+import json
+import logging
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from transformers import PreTrainedTokenizerBase
+from transformers.trainer_utils import get_last_checkpoint
+from trl import ModelConfig, SFTConfig, SFTTrainer, TrlParser, get_peft_config
+
+from rl_faith.errors import exit_on_error
+from rl_faith.policies.loading import load_model, load_tokenizer
+from rl_faith.recipes import SFTRecipe, check_recipe, read_recipe
+from rl_faith.runs import Run
+from rl_faith.training.data import fitting, training_pairs
+
+log = logging.getLogger(__name__)
+
+
+def train(recipe: SFTRecipe, args: SFTConfig, model_args: ModelConfig, resolved: dict[str, Any]) -> None:
+    """Train as the recipe says and save the model or adapter to `args.output_dir`."""
+    run = Run(args.output_dir)
+    if args.process_index == 0:
+        run.open(resolved, device=str(args.device))
+    tokenizer = load_tokenizer(model_args.model_name_or_path)
+    pairs = training_pairs(recipe, seed=args.seed)
+    pairs, longer = fitting(pairs, lambda pair: _length(tokenizer, pair), args.max_length)
+    if longer:
+        log.warning("%d pairs are longer than max_length %s and left out", longer, args.max_length)
+    trainer = SFTTrainer(
+        model=load_model(model_args.model_name_or_path, model_args.dtype or "float32"),
+        args=args,
+        train_dataset=pairs,
+        processing_class=tokenizer,
+        peft_config=get_peft_config(model_args),
+    )
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(args.output_dir))
+    trainer.save_model(args.output_dir)
+    trainer.save_state()
+
+
+def _length(tokenizer: PreTrainedTokenizerBase, pair: dict[str, Any]) -> int:
+    whole = pair["prompt"] + pair["completion"]
+    return len(
+        tokenizer.apply_chat_template(whole, **pair["chat_template_kwargs"])["input_ids"]
+    )
+
+
+def parse(arguments: list[str]) -> tuple[SFTRecipe, SFTConfig, ModelConfig, dict[str, Any]]:
+    """Check the recipe strictly, then let TRL parse it and the overrides of the command line."""
+    raw: dict[str, Any] = {}
+    if "--config" in arguments:
+        path = arguments[arguments.index("--config") + 1]
+        check_recipe(path, "sft")
+        raw = read_recipe(path)
+    if not torch.accelerator.is_available() and "use_cpu" not in raw:
+        # Without it, TRL's default of bf16 is refused on a machine without an accelerator.
+        arguments = [*arguments, "--use_cpu", "true"]
+    recipe, args, model_args = TrlParser((SFTRecipe, SFTConfig, ModelConfig)).parse_args_and_config(
+        arguments
+    )
+    given = {a[2:].split("=")[0] for a in arguments if a.startswith("--")} - {"config"}
+    values = {**vars(model_args), **vars(args), **asdict(recipe)}
+    chosen = {k: values[k] for k in [*raw, *sorted(given - raw.keys())] if k in values}
+    # Through JSON, so that enumerations become the plain values that YAML can hold.
+    return recipe, args, model_args, json.loads(json.dumps(chosen))
+
+
+def main() -> None:
+    """Entry point of `accelerate launch -m rl_faith.training.sft`."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    with exit_on_error():
+        train(*parse(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()
