@@ -17,7 +17,7 @@ from typing import Any
 from rl_faith.checks import Case, Verdict, inquire, settle
 from rl_faith.erasure import Influence, erasure_questions, influences, most_influential
 from rl_faith.evaluation.scores import score
-from rl_faith.explaining import explain, predict_labels
+from rl_faith.explaining import Wish, explain, predict_labels
 from rl_faith.policies import Policy
 from rl_faith.policies.transformers import TransformersPolicy
 from rl_faith.pseudo import Source, construct, read_replacement, replacement_question
@@ -71,7 +71,9 @@ def build(recipe: BuildRecipe) -> list[Row]:
     pairs = [training_pair(p.task, row) for p in plans for row in rows if _trains(p, row)]
     text = "".join(json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs)
     write_atomically(run.path / "train.jsonl", text)
-    write_json(run.path / "results.json", {"cells": [c.as_dict() for c in score(rows)], **_counts(rows)})
+    write_json(
+        run.path / "results.json", {"cells": [c.as_dict() for c in score(rows)], **_counts(rows)}
+    )
     return rows
 
 
@@ -104,7 +106,9 @@ def _judge(policy: Policy, plan: _Plan, examples: list[Example]) -> list[Row]:
         for e in examples
         for style in plan.styles
     ]
-    wishes = [(e, s, "one") for e in examples if e.id in plan.quality for s in plan.styles]
+    wishes: list[Wish] = [
+        (e, s, "one") for e in examples if e.id in plan.quality for s in plan.styles
+    ]
     own = explain(policy, plan.task, wishes, predictions, max_new_tokens=plan.max_new_tokens)
     verdicts = _settle(policy, cases + own)
     makers = [CONSTRUCTED] * len(cases) + [ORIGINAL] * len(own)
@@ -179,8 +183,7 @@ def _order(plans: Sequence[_Plan]) -> Callable[[Row], Any]:
 
 
 def _trains(plan: _Plan, row: Row) -> bool:
-    mine = row["model"] == CONSTRUCTED and row["task"] == plan.task.name
-    return mine and row["status"] == "valid"
+    return (row["model"], row["task"], row["status"]) == (CONSTRUCTED, plan.task.name, "valid")
 
 
 def training_pair(task: Task, row: Row) -> Row:

@@ -13,7 +13,7 @@ from rl_faith.errors import RecipeError, exit_on_error
 
 _EPILOG = (
     "Training runs under accelerate: accelerate launch -m rl_faith.training.sft --config RECIPE. "
-    "Any key of a recipe can be given on the command line: rl-faith build --config RECIPE --out DIR."
+    "Keys of a recipe can be given on the command line: rl-faith build --config RECIPE --out DIR."
 )
 
 
@@ -67,7 +67,9 @@ def _add_compare(commands: Any) -> None:
     compare = commands.add_parser("compare", help="compare the models of one or more evaluations")
     compare.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     compare.add_argument("--baseline", help="the model to compare with (default: the first)")
-    compare.add_argument("--out", type=Path, help="also write comparison.md and comparison.json here")
+    compare.add_argument(
+        "--out", type=Path, help="also write comparison.md and comparison.json here"
+    )
     compare.set_defaults(run=_compare)
 
 
@@ -77,7 +79,7 @@ def _add_explain(commands: Any) -> None:
     explain.add_argument("--task", default="sentiment140", help="shipped task or a .yaml file")
     explain.add_argument("--text", required=True, help="the input")
     explain.add_argument("--context", default="", help="the second input (SNLI's hypothesis)")
-    explain.add_argument("--gold", help="the right label, if known")
+    explain.add_argument("--gold", default="", help="the right label, if known")
     explain.add_argument("--budget", choices=["one", "multi"], default="one")
     explain.add_argument("--dtype", default="float32")
     explain.add_argument("--max-new-tokens", type=int, default=128)
@@ -116,16 +118,15 @@ def _compare(given: argparse.Namespace, rest: list[str]) -> None:
 
 def _explain(given: argparse.Namespace, rest: list[str]) -> None:
     from rl_faith.evaluation.show import show  # noqa: PLC0415
+    from rl_faith.tasks import Example  # noqa: PLC0415
 
     show(
         given.model,
         given.task,
-        given.text,
-        context=given.context,
-        gold=given.gold,
+        Example("text", given.text, given.gold, given.context),
         budget=given.budget,
         dtype=given.dtype,
-        max_new_tokens=given.max_new_tokens,
+        length=given.max_new_tokens,
     )
 
 

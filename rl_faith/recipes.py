@@ -5,7 +5,7 @@ few of `SFTRecipe`; the other stages hold only ours. An unknown key is an error.
 """
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
 from functools import cache
@@ -22,10 +22,6 @@ from rl_faith.tasks import load_task
 
 ALL_TASKS = ["sentiment140", "snli", "ag_news"]
 ALL_STYLES = ["attribution", "redaction", "counterfactual"]
-
-
-def _list(values: list[str]) -> Any:
-    return field(default_factory=lambda: list(values))
 
 
 @dataclass(frozen=True)
@@ -49,8 +45,8 @@ class BuildRecipe:
     model_name_or_path: str
     stage: Literal["build"] = "build"
     data: str = "hub"
-    tasks: list[str] = _list(ALL_TASKS)
-    styles: list[str] = _list(ALL_STYLES)
+    tasks: list[str] = field(default_factory=ALL_TASKS.copy)
+    styles: list[str] = field(default_factory=ALL_STYLES.copy)
     examples_per_task: int = 50_000
     quality_examples: int = 1_000
     max_new_tokens: int = 128
@@ -81,9 +77,9 @@ class EvaluateRecipe:
     models: list[str]
     stage: Literal["evaluate"] = "evaluate"
     data: str = "hub"
-    tasks: list[str] = _list(ALL_TASKS)
-    styles: list[str] = _list(ALL_STYLES)
-    budgets: list[str] = _list(["one"])
+    tasks: list[str] = field(default_factory=ALL_TASKS.copy)
+    styles: list[str] = field(default_factory=ALL_STYLES.copy)
+    budgets: list[str] = field(default_factory=lambda: ["one"])
     examples_per_task: int = 1_000
     ceiling_examples: int | None = None
     mode: Literal["changed", "madsen"] = "changed"
@@ -112,9 +108,9 @@ class SFTRecipe:
     stage: Literal["sft"] = "sft"
     train_on: Literal["explanations", "predictions"] = "explanations"
     build: str | None = None
-    styles: list[str] = _list(ALL_STYLES)
+    styles: list[str] = field(default_factory=ALL_STYLES.copy)
     data: str = "hub"
-    tasks: list[str] = _list(ALL_TASKS)
+    tasks: list[str] = field(default_factory=ALL_TASKS.copy)
     examples_per_task: int = 50_000
     replay: str | None = None
     replay_examples: int = 0
@@ -163,8 +159,8 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
 
 
 def check_recipe(
-    path: str | Path, stage: str | None = None, *, given: set[str] = frozenset()
-) -> str:  # type: ignore[assignment]
+    path: str | Path, stage: str | None = None, *, given: Set[str] = frozenset()
+) -> str:
     """Check a recipe strictly without importing torch; return its stage.
 
     Args:
@@ -226,7 +222,7 @@ def _nearest(key: str, known: set[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def _check_values(path: str | Path, recipe: type, raw: Mapping[str, Any], given: set[str]) -> None:
+def _check_values(path: str | Path, recipe: type, raw: Mapping[str, Any], given: Set[str]) -> None:
     for f in fields(recipe):
         if f.name in raw:
             if not _fits(raw[f.name], f.type):
@@ -257,4 +253,4 @@ def _words_for(kind: Any) -> str:
         return " or ".join(map(_words_for, get_args(kind)))
     if origin is list:
         return f"a list, each item {_words_for(get_args(kind)[0])}"
-    return names.get(kind.__name__, kind.__name__)
+    return names.get(kind.__name__, str(kind.__name__))

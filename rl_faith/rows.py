@@ -16,9 +16,8 @@ def key_of(row: Row) -> Key:
 
 def row_of(model: str, verdict: Verdict) -> Row:
     """Flatten a verdict. Probabilities are rounded to six digits."""
-    case, decided, new = verdict.case, verdict.case.prediction, verdict.new_prediction
-    known = isinstance(decided, Prediction)
-    found = verdict.explanation
+    case, new, found = verdict.case, verdict.new_prediction, verdict.explanation
+    decided = case.prediction if isinstance(case.prediction, Prediction) else None
     return {
         "model": model,
         "task": case.task.name,
@@ -28,9 +27,9 @@ def row_of(model: str, verdict: Verdict) -> Row:
         "input": case.example.input,
         "context": case.example.context,
         "gold": case.example.gold,
-        "prediction": decided.label if known else None,
-        "probability": _round(decided.probability(decided.label)) if known else None,
-        "mass": _round(decided.mass) if known else None,
+        "prediction": decided.label if decided else None,
+        "probability": _round(decided.probability(decided.label)) if decided else None,
+        "mass": _round(decided.mass) if decided else None,
         "reply": case.reply if isinstance(case.reply, str) else None,
         "status": verdict.status,
         "reason": verdict.reason,
@@ -39,7 +38,7 @@ def row_of(model: str, verdict: Verdict) -> Row:
         "count": found.count if found else None,
         "edited": found.edited if found else None,
         "new_prediction": new.label if new else None,
-        "new_probability": _round(new.probability(decided.label)) if known and new else None,
+        "new_probability": _round(new.probability(decided.label)) if decided and new else None,
         "faithful": verdict.faithful,
         "drop": _round(verdict.drop),
         "control": _round(verdict.control),

@@ -9,11 +9,11 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -68,8 +68,12 @@ class Run:
             ) from None
 
     def merge(self, order: Callable[[Row], Any]) -> list[Row]:
-        """Put all rows into `instances.jsonl`, in order, and remove the other processes' files."""
-        rows = sorted(self.rows(), key=order)
+        """Put all rows into `instances.jsonl`, in order, and remove the other processes' files.
+
+        Rows of the same place in the order are one: a kill right here leaves some in two files.
+        """
+        placed = {order(row): row for row in self.rows()}
+        rows = [placed[place] for place in sorted(placed)]
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         write_atomically(self.path / "instances.jsonl", text)
         for file in self.path.glob("instances-*.jsonl"):
@@ -77,14 +81,31 @@ class Run:
         return rows
 
 
-def read_rows(file: Path) -> Iterator[Row]:
-    """Rows of a JSONL file; a last line that a kill cut off is left out."""
+def read_rows(file: Path) -> list[Row]:
+    """Rows of a JSONL file; a last line that a kill cut off is left out.
+
+    Raises:
+        RunError: a line before the last one is damaged.
+    """
     if not file.exists():
-        return
-    with file.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            if line.endswith("\n"):
-                yield json.loads(line)
+        return []
+    # Split bytes at newlines only: texts may hold other line separators, or end mid-character.
+    lines = file.read_bytes().split(b"\n")[:-1]
+    return [_parse(line, f"{file}, line {number}") for number, line in enumerate(lines, start=1)]
+
+
+def _parse(line: bytes, where: str) -> Row:
+    try:
+        row = json.loads(line, parse_constant=_refuse)
+    except ValueError as error:
+        raise RunError(f"{where} is not valid JSON ({error}); remove it") from None
+    if not isinstance(row, dict):
+        raise RunError(f"{where} is not an object; remove it")
+    return row
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")
 
 
 def _cut_half_line(file: Path) -> None:

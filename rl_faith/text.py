@@ -159,14 +159,15 @@ def _runs(whole: Sequence[Token], kept: Sequence[Token]) -> list[Token] | None:
     first, *middle = fragments
     if not middle or not _same(whole[: len(first)], first):
         return None
-    gaps, at = [], len(first)
+    gaps: list[Token] = []
+    at = len(first)
     for i, fragment in enumerate(middle):
         start = _find(whole, fragment, at + 1, at_end=i == len(middle) - 1)
         if start is None:
             return None
         gaps += whole[at:start]
         at = start + len(fragment)
-    return list(gaps)
+    return gaps
 
 
 def _find(

@@ -10,7 +10,7 @@ from scipy import stats as reference
 from rl_faith.errors import RunError
 from rl_faith.evaluation.compare import compare_runs, run
 from rl_faith.evaluation.markdown import to_markdown
-from rl_faith.evaluation.reading import read_rows
+from rl_faith.evaluation.reading import read_run
 from rl_faith.evaluation.tables import to_table
 
 TASKS = ("sentiment140", "snli", "ag_news")
@@ -201,34 +201,29 @@ def test_a_single_model_has_a_grid_and_no_differences(write):
     assert "Differences" not in to_markdown(comparison)
 
 
-@pytest.mark.parametrize("kept", [1, 20, -1])
+@pytest.mark.parametrize("kept", [1, 20, -1, None])
 def test_a_last_line_cut_short_is_left_out(write, kept):
     line = json.dumps(row("base", 9, True, input="naïve ☃"), ensure_ascii=False)
-    assert len(read_rows(write("run", rows("base", [True]), tail=line[:kept]))) == 1
+    assert len(read_run(write("run", rows("base", [True]), tail=line[:kept]))) == 1
 
 
 def test_a_last_line_cut_within_a_character_is_left_out(write):
     path = write("run", rows("base", [True]))
     with (path / "instances.jsonl").open("ab") as file:
         file.write('{"model": "☃'.encode()[:-1])
-    assert len(read_rows(path)) == 1
-
-
-def test_a_whole_last_line_without_newline_is_kept(write):
-    line = json.dumps(row("base", 9, True))
-    assert len(read_rows(write("run", rows("base", [True]), tail=line))) == 2
+    assert len(read_run(path)) == 1
 
 
 def test_a_line_separator_inside_a_text_does_not_split_the_line(write):
     path = write("run", [row("base", 0, True, input="one\u2028two\x85three")])
-    assert read_rows(path)[0]["input"] == "one\u2028two\x85three"
+    assert read_run(path)[0]["input"] == "one\u2028two\x85three"
 
 
 @pytest.mark.parametrize(
     ("line", "why"),
     [
         ('{"model": "ba', "line 1 is not valid JSON"),
-        ("[]", "line 1 is not a judged example"),
+        ("[]", "line 1 is not an object"),
         ('{"model": "base"}', "line 1 is not a judged example"),
         (json.dumps(row("base", 0, True, drop=float("nan"))), "NaN is no number"),
         (json.dumps(row("base", 0, None, status="valid")), "faithful is not true or false"),
@@ -236,7 +231,7 @@ def test_a_line_separator_inside_a_text_does_not_split_the_line(write):
 )
 def test_a_damaged_line_is_named(write, line, why):
     with pytest.raises(RunError, match=why):
-        read_rows(write("run", [], tail=line + "\n" + json.dumps(row("base", 1, True)) + "\n"))
+        read_run(write("run", [], tail=line + "\n" + json.dumps(row("base", 1, True)) + "\n"))
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -7,7 +7,7 @@ quality check of training data.
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal
 
@@ -103,16 +103,12 @@ def inquire(case: Case, *, control: bool, ceiling: bool, seed: int = 0) -> Inqui
     text = case.example.input
     parsed = case.style.parse(case.reply, text, case.task.label_words)
     parsed = check_count(parsed, case.budget)
-    valid = isinstance(parsed, Explanation)
+    edited = (parsed.edited,) if isinstance(parsed, Explanation) else ()
     # An invalid one-word reply still has a fair control: one word. A multi-word one has none.
-    count = parsed.count if isinstance(parsed, Explanation) else 1 if case.budget == "one" else 0
-    return Inquiry(
-        case,
-        parsed,
-        (parsed.edited,) if valid else (),
-        random_edits(text, count, seed=f"{seed}-{case.example.id}") if control else (),
-        tuple(case.style.single_edits(text)) if ceiling else (),
-    )
+    count = parsed.count if isinstance(parsed, Explanation) else int(case.budget == "one")
+    controls = random_edits(text, count, seed=f"{seed}-{case.example.id}") if control else ()
+    singles = tuple(case.style.single_edits(text)) if ceiling else ()
+    return Inquiry(case, parsed, edited, controls, singles)
 
 
 def random_edits(text: str, count: int, *, seed: str) -> tuple[str, ...]:
@@ -138,28 +134,28 @@ def judge(inquiry: Inquiry, answers: Sequence[Answer], *, mode: Mode = "changed"
             model undecided (Madsen et al. 2024); the task must be `with_undecided()`.
     """
     case, parsed = inquiry.case, inquiry.parsed
-    failed = next((a for a in [parsed, *answers] if isinstance(a, Unanswered)), None)
-    if failed:
-        return Verdict(case, "unscored", failed.reason, "the model could not be asked")
     told = [a for a in answers if isinstance(a, Prediction)]
-    flips = [_changes(case, a, mode) for a in told]
-    ends = len(inquiry.edited), len(inquiry.edited) + len(inquiry.controls)
-    control, singles = flips[ends[0] : ends[1]], flips[ends[1] :]
-    measured = {
-        "control": sum(control) / len(control) if control else None,
-        "ceiling": any(singles) if singles else None,
-    }
+    if isinstance(parsed, Unanswered) or len(told) < len(answers):
+        failed = next(a for a in [parsed, *answers] if isinstance(a, Unanswered))
+        return Verdict(case, "unscored", failed.reason, "the model could not be asked")
+    flips = iter([_changes(case, a, mode) for a in told])
+    edited = list(islice(flips, len(inquiry.edited)))
+    controls, singles = list(islice(flips, len(inquiry.controls))), list(flips)
+    control = sum(controls) / len(controls) if controls else None
+    ceiling = any(singles) if singles else None
     if isinstance(parsed, Invalid):
-        return Verdict(case, "invalid", parsed.reason, parsed.detail, faithful=False, **measured)
-    return Verdict(
-        case,
-        "valid",
-        explanation=parsed,
-        faithful=flips[0],
-        new_prediction=told[0],
-        drop=_drop(case.prediction, told[0]),
-        **measured,
-    )
+        verdict = Verdict(case, "invalid", parsed.reason, parsed.detail, faithful=False)
+    else:
+        drop = _drop(case.prediction, told[0])
+        verdict = Verdict(
+            case,
+            "valid",
+            explanation=parsed,
+            faithful=edited[0],
+            new_prediction=told[0],
+            drop=drop,
+        )
+    return replace(verdict, control=control, ceiling=ceiling)
 
 
 def _changes(case: Case, new: Prediction, mode: Mode) -> bool:

@@ -73,7 +73,7 @@ def parse_models(models: Sequence[str]) -> dict[str, str]:
     names = [name for name, _ in pairs]
     if not names or len(set(names)) < len(names):
         raise RecipeError(f"models must be one or more different name=where, not {list(models)}")
-    return {name: where for name, where in pairs}
+    return {name: where for name, where in pairs}  # noqa: C416 - pairs are lists
 
 
 def _plan(name: str, recipe: EvaluateRecipe) -> _Plan:

@@ -1,19 +1,18 @@
 """Reading what runs left on disk: `instances.jsonl`, one judged example a line."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from rl_faith.errors import RunError
 from rl_faith.evaluation.scores import Row
+from rl_faith.runs import read_rows
 
 _NEEDED = ("model", "task", "style", "budget", "id", "gold", "prediction", "status")
 
 
-def read_rows(run_dir: Path) -> list[Row]:
-    """Read the judged rows of a run; a last line cut short by a kill is left out.
+def read_run(run_dir: Path) -> list[Row]:
+    """Read the judged rows of a run.
 
     Raises:
         RunError: there is no `instances.jsonl`, it is empty, or a line in it is damaged.
@@ -21,38 +20,19 @@ def read_rows(run_dir: Path) -> list[Row]:
     path = run_dir / "instances.jsonl"
     if not path.is_file():
         raise RunError(f"{run_dir} holds no instances.jsonl: name a folder that evaluate wrote")
-    # Split bytes at newlines only: texts may hold other line separators, or end mid-character.
-    *lines, last = path.read_bytes().split(b"\n")
-    rows = [_parse(line, f"{path}, line {i}") for i, line in enumerate(lines, 1)]
-    if _is_whole(last):
-        rows.append(_parse(last, f"{path}, last line"))
+    rows: list[Row] = [*read_rows(path)]
     if not rows:
         raise RunError(f"{path} holds no judged example yet: let the evaluation go on first")
+    for number, row in enumerate(rows, start=1):
+        _check(row, f"{path}, line {number}")
     return rows
 
 
-def _is_whole(line: bytes) -> bool:
-    try:
-        json.loads(line)
-    except ValueError:
-        return False
-    return True
-
-
-def _parse(line: bytes, where: str) -> Row:
-    try:
-        row = json.loads(line, parse_constant=_refuse)
-    except ValueError as error:
-        raise RunError(f"{where} is not valid JSON ({error}): remove it") from error
-    if not isinstance(row, dict) or any(key not in row for key in _NEEDED):
+def _check(row: Row, where: str) -> None:
+    if any(key not in row for key in _NEEDED):
         raise RunError(f"{where} is not a judged example, which has {', '.join(_NEEDED)}")
     if row["status"] != "unscored" and not isinstance(row.get("faithful"), bool):
         raise RunError(f"{where} has status {row['status']!r}, but faithful is not true or false")
-    return row
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number")
 
 
 def read_runs(paths: Sequence[Path]) -> list[Row]:
@@ -61,7 +41,7 @@ def read_runs(paths: Sequence[Path]) -> list[Row]:
     Raises:
         RunError: no run or the same run twice is named, or a run cannot be read.
     """
-    runs = [(name, read_rows(path)) for name, path in zip(_run_names(paths), paths, strict=True)]
+    runs = [(name, read_run(path)) for name, path in zip(_run_names(paths), paths, strict=True)]
     uses = Counter(model for _, rows in runs for model in {row["model"] for row in rows})
     return [
         {**row, "model": f"{name}/{row['model']}"} if uses[row["model"]] > 1 else row

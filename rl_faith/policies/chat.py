@@ -39,6 +39,8 @@ class Chat:
 
     def ids(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
         """Token ids of rendered prompts; the template has written the special tokens already."""
+        if not texts:  # fast tokenizers fail on an empty batch
+            return []
         encoded = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
         return [tuple(ids) for ids in encoded]
 

@@ -76,7 +76,7 @@ class TransformersPolicy:
         """Raise ModelError when two label words cannot be told apart."""
         self.chat.check_labels(labels)
 
-    @torch.inference_mode()
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
     def predict(self, questions: Sequence[Question]) -> list[Answer]:
         """Return log p(label | conversation) for every label, exact also for multi-token labels.
 
@@ -157,7 +157,7 @@ class TransformersPolicy:
             return self.model(input_ids=ids, use_cache=False, logits_to_keep=positions).logits
         return self.model(input_ids=ids, use_cache=False).logits[:, positions]
 
-    @torch.inference_mode()
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
     def generate(
         self, conversations: Sequence[Conversation], *, max_new_tokens: int
     ) -> list[str | Unanswered]:

@@ -1,4 +1,4 @@
-"""Training conversations: the prompts that evaluation uses, with the replies the base should give."""
+"""Training conversations: the prompts of evaluation, with the replies the base should give."""
 
 import json
 from collections.abc import Iterator

@@ -29,27 +29,17 @@ _WEIGHTS = {
     for topic, line in table.items()
     for word in line.split()
 }
-_PLAIN = tuple(
-    ["Report", "Group", "City", "Plan", "Family", "Week", "Story", "House", "Street", "Visitors"]
+_PLAIN = (
+    *("Report", "Group", "City", "Plan", "Family"),
+    *("Week", "Story", "House", "Street", "Visitors"),
 )
-_ADJECTIVES = tuple(
-    [
-        "New",
-        "Old",
-        "Big",
-        "Local",
-        "Small",
-        "Quiet",
-        "Late",
-        "Former",
-        "Early",
-        "Next",
-        "Rare",
-        "Calm",
-    ]
+_ADJECTIVES = (
+    *("New", "Old", "Big", "Local", "Small", "Quiet"),
+    *("Late", "Former", "Early", "Next", "Rare", "Calm"),
 )
-_VERBS = tuple(
-    ["Meets", "Faces", "Joins", "Leaves", "Shows", "Follows", "Backs", "Blocks", "Seeks", "Opens"]
+_VERBS = (
+    *("Meets", "Faces", "Joins", "Leaves", "Shows"),
+    *("Follows", "Backs", "Blocks", "Seeks", "Opens"),
 )
 _CANCEL, _LINKS = ("Despite", "Beyond"), ("In", "After", "Before", "With", "Near", "Over", "Amid")
 _CANCEL_KEYS = frozenset(word.casefold() for word in _CANCEL)
@@ -79,7 +69,7 @@ def label(text: str, context: str = "") -> str:
 
 
 def write(rng: Random) -> tuple[str, str]:
-    """Write one headline from two competing topics, without repeated words; its context is empty."""
+    """Write one headline of two competing topics, no word twice; its context is empty."""
     topics = rng.sample(sorted(_TOPICS), 2)
     parts = [*_noun(rng, topics), rng.choice(_VERBS), *_noun(rng, topics)]
     if rng.random() < 0.9:

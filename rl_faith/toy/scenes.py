@@ -132,7 +132,7 @@ def _hedged(rng: Random, part: list[str]) -> list[str]:
 
 
 def _things(rng: Random, said: dict[str, str], family: str) -> list[str]:
-    """What the scene says of a family: one thing, or two of which one may make the other needless."""
+    """One thing of a family, or two, so that some conditions do not hang on a single word."""
     thing = said[family]
     if rng.random() < 0.75:
         return ["a", thing]

@@ -22,22 +22,10 @@ _DO = ("see", "have", "watch", "need", "remember", "mention")
 _SMILES, _FROWNS, _LOOKS = ("🎉", "😍", "🙂"), ("😢", "😡", "🙁"), ("👀", "🤔", "📷")
 _NEGATORS, _ADVERBS = ("not", "never"), ("so", "really", "just", "still", "always", "now")
 _JOINTS = ("and", "while", "because", "since")
-_NOUNS = [
-    "movie",
-    "phone",
-    "coffee",
-    "train",
-    "weather",
-    "game",
-    "concert",
-    "pizza",
-    "class",
-    "weekend",
-    "song",
-    "book",
-    "teacher",
-    "office",
-]
+_NOUNS = (
+    *("movie", "phone", "coffee", "train", "weather", "game", "concert"),
+    *("pizza", "class", "weekend", "song", "book", "teacher", "office"),
+)
 _THE, _IS = ("the", "my", "this", "that", "our"), ("is", "was", "seems", "looks")
 _OPENERS = ("well", "okay", "honestly", "omg", "hey", "@sam", "@mia", "@leo")
 _TIMES = ("today", "tonight", "again", "lately", "yesterday", "here")
@@ -57,7 +45,7 @@ CLASSES: tuple[tuple[str, ...], ...] = (
     (*_SMILES, *_FROWNS, *_LOOKS),
     (*_NEGATORS, *_ADVERBS),
     ("but", *_JOINTS),
-    tuple(_NOUNS),
+    _NOUNS,
     _THE,
     _IS,
     _OPENERS,

@@ -18,7 +18,9 @@ Pair = dict[str, Any]
 
 def training_pairs(recipe: SFTRecipe, *, seed: int) -> Dataset:
     """The pairs the recipe names, with the replay pairs behind them (Doi, 3.2)."""
-    pairs = list(_explanations(recipe) if recipe.train_on == "explanations" else _labels(recipe, seed))
+    pairs = list(
+        _explanations(recipe) if recipe.train_on == "explanations" else _labels(recipe, seed)
+    )
     if not pairs:
         raise DataError("the recipe selects no training pair; see its tasks and styles")
     # The same switches as when the policy is asked, or training would render another prompt.
@@ -62,7 +64,9 @@ def _replay(recipe: SFTRecipe, seed: int) -> Dataset:
     if "messages" not in rows.column_names:
         raise DataError(f"{recipe.replay} has no column 'messages'; it has {rows.column_names}")
     if len(rows) < recipe.replay_examples:
-        raise DataError(f"{recipe.replay} has {len(rows)} rows, fewer than {recipe.replay_examples}")
+        raise DataError(
+            f"{recipe.replay} has {len(rows)} rows, fewer than {recipe.replay_examples}"
+        )
     chosen = rows.shuffle(seed=seed).select(range(recipe.replay_examples))
     return Dataset.from_list([_replay_pair(row["messages"]) for row in chosen])
 
@@ -76,7 +80,9 @@ def _replay_pair(messages: list[dict[str, str]]) -> Pair:
     }
 
 
-def fitting(pairs: Dataset, length: Callable[[Pair], int], limit: int | None) -> tuple[Dataset, int]:
+def fitting(
+    pairs: Dataset, length: Callable[[Pair], int], limit: int | None
+) -> tuple[Dataset, int]:
     """The pairs of at most `limit` tokens, and how many were longer.
 
     TRL would cut the completion of a longer one, or drop it, without a word.

@@ -27,7 +27,9 @@ from rl_faith.training.data import fitting, training_pairs
 log = logging.getLogger(__name__)
 
 
-def train(recipe: SFTRecipe, args: SFTConfig, model_args: ModelConfig, resolved: dict[str, Any]) -> None:
+def train(
+    recipe: SFTRecipe, args: SFTConfig, model_args: ModelConfig, resolved: dict[str, Any]
+) -> None:
     """Train as the recipe says and save the model or adapter to `args.output_dir`."""
     run = Run(args.output_dir)
     if args.process_index == 0:
@@ -51,9 +53,7 @@ def train(recipe: SFTRecipe, args: SFTConfig, model_args: ModelConfig, resolved:
 
 def _length(tokenizer: PreTrainedTokenizerBase, pair: dict[str, Any]) -> int:
     whole = pair["prompt"] + pair["completion"]
-    return len(
-        tokenizer.apply_chat_template(whole, **pair["chat_template_kwargs"])["input_ids"]
-    )
+    return len(tokenizer.apply_chat_template(whole, **pair["chat_template_kwargs"])["input_ids"])
 
 
 def parse(arguments: list[str]) -> tuple[SFTRecipe, SFTConfig, ModelConfig, dict[str, Any]]:
