@@ -106,21 +106,23 @@ def inquire(case: Case, *, control: bool, ceiling: bool, seed: int = 0) -> Inqui
     edited = (parsed.edited,) if isinstance(parsed, Explanation) else ()
     # An invalid one-word reply still has a fair control: one word. A multi-word one has none.
     count = parsed.count if isinstance(parsed, Explanation) else int(case.budget == "one")
-    controls = random_edits(text, count, seed=f"{seed}-{case.example.id}") if control else ()
     singles = tuple(case.style.single_edits(text)) if ceiling else ()
+    # Where every one-word edit is asked anyway, the control of one word is exact at no cost.
+    draws = len(words(text)) if ceiling and count == 1 else _RANDOM_EDITS
+    controls = random_edits(text, count, draws, f"{seed}-{case.example.id}") if control else ()
     return Inquiry(case, parsed, edited, controls, singles)
 
 
-def random_edits(text: str, count: int, *, seed: str) -> tuple[str, ...]:
-    """Redactions of `count` words drawn uniformly: all of them for one word, else four draws."""
+def random_edits(text: str, count: int, draws: int, seed: str) -> tuple[str, ...]:
+    """At most `draws` different redactions of `count` words drawn uniformly from `text`."""
     total = len(words(text))
     count = min(count, total)
     if count == 0:
         return ()
-    if count == 1:
-        return tuple(redact(text, {i}) for i in range(total))
     rng = random.Random(f"{seed}-{count}")
-    return tuple(redact(text, set(rng.sample(range(total), count))) for _ in range(_RANDOM_EDITS))
+    if count == 1:
+        return tuple(redact(text, {i}) for i in rng.sample(range(total), min(draws, total)))
+    return tuple(redact(text, set(rng.sample(range(total), count))) for _ in range(draws))
 
 
 def judge(inquiry: Inquiry, answers: Sequence[Answer], *, mode: Mode = "changed") -> Verdict:
