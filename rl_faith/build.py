@@ -160,7 +160,10 @@ def _source(
 def _top_words(
     policy: Policy, task: Task, examples: Sequence[Example], predictions: dict[str, Answer]
 ) -> dict[str, Influence | Unanswered]:
-    asked = {e.id: erasure_questions(task, e) for e in examples}
+    asked = {
+        e.id: erasure_questions(task, e) if isinstance(predictions[e.id], Prediction) else []
+        for e in examples
+    }
     answers = iter(policy.predict([q for questions in asked.values() for q in questions]))
     tops: dict[str, Influence | Unanswered] = {}
     for example in examples:
@@ -175,10 +178,10 @@ def _top_words(
 def _order(plans: Sequence[_Plan]) -> Callable[[Row], Any]:
     """Rows by task, example, maker and style, as the recipe and the data name them."""
     tasks = {p.task.name: i for i, p in enumerate(plans)}
-    places = {(p.task.name, e.id): i for p in plans for i, e in enumerate(p.examples)}
+    places = {(p.task.name, e.id, e.input): i for p in plans for i, e in enumerate(p.examples)}
     styles = {s.name: i for p in plans for i, s in enumerate(p.styles)}
     return lambda r: (
-        tasks[r["task"]], places[r["task"], r["id"]], r["model"], styles[r["style"]]
+        tasks[r["task"]], places[r["task"], r["id"], r["input"]], r["model"], styles[r["style"]]
     )  # fmt: skip
 
 

@@ -93,13 +93,13 @@ def _demo(given: argparse.Namespace, rest: list[str]) -> None:
 
 
 def _stage(given: argparse.Namespace, rest: list[str]) -> None:
-    from rl_faith.recipes import check_recipe  # noqa: PLC0415
+    from rl_faith.recipes import check_arguments  # noqa: PLC0415
 
-    overridden = {a[2:].split("=")[0] for a in rest if a.startswith("--")}
-    check_recipe(given.config, given.command, given=overridden)
+    arguments = ["--config", given.config, *rest]
+    check_arguments(given.command, arguments)
     from rl_faith.stages import run_stage  # noqa: PLC0415 - brings torch
 
-    run_stage(given.command, ["--config", given.config, *rest])
+    run_stage(given.command, arguments)
 
 
 def _check_recipe(given: argparse.Namespace, rest: list[str]) -> None:

@@ -5,14 +5,15 @@ few of `SFTRecipe`; the other stages hold only ours. An unknown key is an error.
 """
 
 import ast
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -22,6 +23,15 @@ from rl_faith.tasks import load_task
 
 ALL_TASKS = ["sentiment140", "snli", "ag_news"]
 ALL_STYLES = ["attribution", "redaction", "counterfactual"]
+_BUDGETS = ("one", "multi")
+_AT_LEAST = {
+    "examples_per_task": 1,
+    "max_new_tokens": 1,
+    "chunk": 1,
+    "quality_examples": 0,
+    "ceiling_examples": 0,
+    "replay_examples": 0,
+}
 
 
 @dataclass(frozen=True)
@@ -152,7 +162,7 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
     except OSError as error:
         raise RecipeError(f"recipe {path} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"recipe {path} is not valid YAML: {error}") from None
+        raise RecipeError(f"recipe {path} is not valid YAML: {_one_line(error)}") from None
     if not isinstance(raw, dict):
         raise RecipeError(f"recipe {path} must be a mapping of keys to values")
     return raw
@@ -174,7 +184,7 @@ def check_recipe(
     """
     raw = read_recipe(path)
     found = raw.get("stage")
-    if found not in STAGES:
+    if not isinstance(found, str) or found not in STAGES:
         raise RecipeError(
             f"recipe {path}: stage is {found!r}; it must be one of {', '.join(STAGES)}"
         )
@@ -187,11 +197,78 @@ def check_recipe(
         if key not in known and key != "env":
             raise RecipeError(f"recipe {path}: unknown key {key!r}{_nearest(str(key), known)}")
     _check_values(path, STAGES[found].recipe, raw, given)
-    for task in raw.get("tasks", []):
-        load_task(task)
-    for style in raw.get("styles", []):
-        load_style(style)
-    return str(found)
+    _check_names(f"recipe {path}", raw.get("tasks", []), raw.get("styles", []))
+    return found
+
+
+def check_arguments(stage: str, arguments: Sequence[str]) -> dict[str, Any]:
+    """Check what a stage is started with, without importing torch; return the recipe file's keys.
+
+    Args:
+        stage: The stage that is about to run.
+        arguments: `--config FILE` and overrides, `--key value`.
+
+    Raises:
+        RecipeError: no recipe, an override that the stage does not know, or as `check_recipe`.
+        TaskError: as `check_recipe`.
+    """
+    where = dict(pairwise(arguments)).get("--config")
+    if where is None:
+        raise RecipeError(f"name a recipe: {STAGES[stage].command} RECIPE")
+    check_recipe(where, stage, given=overrides(stage, arguments))
+    return read_recipe(where)
+
+
+def overrides(stage: str, arguments: Sequence[str]) -> set[str]:
+    """The keys given on the command line, as a recipe writes them.
+
+    Raises:
+        RecipeError: a key that the stage does not know; argparse would take its beginning too.
+    """
+    known, found = known_keys(stage), set()
+    for argument in arguments:
+        if argument.startswith("--") and argument != "--config":
+            key = argument[2:].partition("=")[0].replace("-", "_")
+            # TRL's parser offers --no_KEY for switches that are on.
+            key = key if key in known else key.removeprefix("no_")
+            if key not in known:
+                raise RecipeError(f"unknown override --{key} of {stage}{_nearest(key, known)}")
+            found.add(key)
+    return found
+
+
+def parse_recipe(stage: str, arguments: Sequence[str], *library: type) -> tuple[Any, ...]:
+    """Let TRL parse a checked recipe with its overrides.
+
+    Returns:
+        Our dataclass of the stage, then one object of each class in `library`.
+
+    Raises:
+        RecipeError: a value of the wrong kind or out of range.
+        TaskError: an override names a task that does not exist.
+    """
+    from trl import TrlParser  # noqa: PLC0415 - brings torch
+
+    parser = TrlParser((STAGES[stage].recipe, *library))
+    parser.error = _refuse  # argparse would print its usage, which is pages here, and exit
+    try:
+        parsed: tuple[Any, ...] = parser.parse_args_and_config(list(arguments))
+    except ValueError as error:
+        raise RecipeError(f"{stage}: {_one_line(error)}") from None
+    ours = vars(parsed[0])
+    for name, value in ours.items():
+        if flaw := _flaw(name, value):
+            raise RecipeError(f"{stage}: {flaw}")
+    _check_names(stage, ours["tasks"], ours["styles"])
+    return parsed
+
+
+def _refuse(message: str) -> NoReturn:
+    raise RecipeError(_one_line(message))
+
+
+def _one_line(said: object) -> str:
+    return " ".join(str(said).split())
 
 
 def known_keys(stage: str) -> set[str]:
@@ -222,15 +299,39 @@ def _nearest(key: str, known: set[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
+def _check_names(where: str, tasks: Sequence[str], styles: Sequence[str]) -> None:
+    names = [load_task(task).name for task in tasks]
+    if len(set(names)) < len(names):
+        raise RecipeError(f"{where}: two tasks have the same name: {', '.join(names)}")
+    for style in styles:
+        load_style(style)
+
+
 def _check_values(path: str | Path, recipe: type, raw: Mapping[str, Any], given: Set[str]) -> None:
+    # Not `f.type`: the parser of transformers takes the None out of it.
+    kinds = get_type_hints(recipe)
     for f in fields(recipe):
         if f.name in raw:
-            if not _fits(raw[f.name], f.type):
+            if not _fits(raw[f.name], kinds[f.name]):
                 raise RecipeError(
-                    f"recipe {path}: {f.name} is {raw[f.name]!r}; it must be {_words_for(f.type)}"
+                    f"recipe {path}: {f.name} is {raw[f.name]!r}; "
+                    f"it must be {_words_for(kinds[f.name])}"
                 )
+            if flaw := _flaw(f.name, raw[f.name]):
+                raise RecipeError(f"recipe {path}: {flaw}")
         elif f.default is MISSING and f.default_factory is MISSING and f.name not in given:
             raise RecipeError(f"recipe {path}: the key {f.name!r} is missing")
+
+
+def _flaw(name: str, value: Any) -> str:
+    """What is wrong with a value of the right type; "" if nothing is."""
+    if isinstance(value, int) and value < _AT_LEAST.get(name, value):
+        return f"{name} is {value}; it must be at least {_AT_LEAST[name]}"
+    if isinstance(value, list) and not 0 < len(value) == len(set(value)):
+        return f"{name} is {value}; it must hold one item or more, each once"
+    if name == "budgets" and (unknown := [b for b in value if b not in _BUDGETS]):
+        return f"unknown budget {unknown[0]!r}; known: {', '.join(_BUDGETS)}"
+    return ""
 
 
 def _fits(value: Any, kind: Any) -> bool:

@@ -9,7 +9,8 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,7 +21,18 @@ import yaml
 from rl_faith.errors import RunError
 
 Row = dict[str, Any]
-_PACKAGES = ["rl-faith", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "vllm"]
+_PACKAGES = [
+    "rl-faith",
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "accelerate",
+    "datasets",
+    "deepspeed",
+    "vllm",
+]
+_OWN_PATH = ("out", "output_dir")
 
 
 class Run:
@@ -30,55 +42,71 @@ class Run:
         self.path, self.rank = Path(path), rank
         self.file = self.path / (f"instances-{rank}.jsonl" if rank else "instances.jsonl")
 
-    def open(self, recipe: Mapping[str, Any], *, device: str) -> None:
+    def open(self, recipe: Mapping[str, Any], *, device: str, seed: int) -> None:
         """Create the directory, or make sure that it belongs to this very recipe.
 
         Raises:
-            RunError: it belongs to another recipe.
+            RunError: it belongs to another recipe, or cannot be written.
         """
-        resolved = {k: v for k, v in recipe.items() if k != "out"}
-        self.path.mkdir(parents=True, exist_ok=True)
+        resolved = {k: v for k, v in recipe.items() if k not in _OWN_PATH}
         known = self.path / "recipe.yaml"
         if known.exists():
             _check_same(self.path, yaml.safe_load(known.read_text(encoding="utf-8")), resolved)
         write_atomically(known, yaml.safe_dump(resolved, sort_keys=False))
-        write_json(self.path / "provenance.json", provenance(device))
+        write_json(self.path / "provenance.json", provenance(device, seed))
 
     def rows(self) -> list[Row]:
         """Every row written so far, by any process."""
-        return [
-            row for file in sorted(self.path.glob("instances*.jsonl")) for row in read_rows(file)
-        ]
+        files = [self.path / "instances.jsonl", *self._shares()]
+        return [row for file in files for row in read_rows(file)]
+
+    def _shares(self) -> list[Path]:
+        """The files of processes other than the first."""
+        return sorted(self.path.glob("instances-[0-9]*.jsonl"))
 
     def append(self, rows: Iterable[Row]) -> None:
         """Write rows at the end, in one go.
 
         Raises:
-            RunError: the disk is full; what was written before stays usable.
+            RunError: the disk is full, or a figure is not finite; what was written before stays
+                usable.
         """
-        _cut_half_line(self.file)
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        try:
+        text = "".join(_line(row) for row in rows)
+        with _writing(self.file):
+            _cut_half_line(self.file)
             with self.file.open("a", encoding="utf-8") as file:
                 file.write(text)
-        except OSError as error:
-            raise RunError(
-                f"could not write to {self.file}: {error.strerror}; "
-                "nothing is lost: make room and run the same command again"
-            ) from None
 
     def merge(self, order: Callable[[Row], Any]) -> list[Row]:
         """Put all rows into `instances.jsonl`, in order, and remove the other processes' files.
 
         Rows of the same place in the order are one: a kill right here leaves some in two files.
+
+        Raises:
+            RunError: a row that `order` does not know (KeyError), or the disk is full.
         """
-        placed = {order(row): row for row in self.rows()}
+        try:
+            placed = {order(row): row for row in self.rows()}
+        except KeyError as error:
+            raise RunError(
+                f"{self.path} holds rows about {error}, which the data does not hold any more; "
+                "restore the data, or choose another --out"
+            ) from None
         rows = [placed[place] for place in sorted(placed)]
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        write_atomically(self.path / "instances.jsonl", text)
-        for file in self.path.glob("instances-*.jsonl"):
+        write_atomically(self.path / "instances.jsonl", "".join(map(_line, rows)))
+        for file in self._shares():
             file.unlink()
         return rows
+
+
+def _line(row: Row) -> str:
+    try:
+        return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
+    except ValueError:
+        raise RunError(
+            f"the model's answer about {row.get('id')!r} is no finite number; "
+            "use another dtype, such as float32"
+        ) from None
 
 
 def read_rows(file: Path) -> list[Row]:
@@ -112,13 +140,14 @@ def _cut_half_line(file: Path) -> None:
     if not file.exists():
         return
     with file.open("rb+") as handle:
-        content_end = handle.seek(0, os.SEEK_END)
+        content_end = file_end = handle.seek(0, os.SEEK_END)
         while content_end:
             handle.seek(content_end - 1)
             if handle.read(1) == b"\n":
                 break
             content_end -= 1
-        handle.truncate(content_end)
+        if content_end < file_end:
+            handle.truncate(content_end)
 
 
 def _check_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
@@ -132,14 +161,26 @@ def _check_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> N
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a file so that a reader sees either the old or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
+    with _writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(path)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        yield
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RunError(f"could not write {path}: {error.strerror}") from None
+        raise RunError(
+            f"could not write {path}: {error.strerror or error}; "
+            "what was written before is kept, and the same command goes on from there"
+        ) from None
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -147,7 +188,7 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def provenance(device: str) -> dict[str, Any]:
+def provenance(device: str, seed: int) -> dict[str, Any]:
     """Where and with what a run was made; nothing from the environment that may be secret."""
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -155,6 +196,7 @@ def provenance(device: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in _PACKAGES},
         "commit": _commit(),
+        "seed": seed,
         "device": device,
         "machine": platform.machine(),
     }
@@ -169,11 +211,19 @@ def _version(package: str) -> str | None:
 
 def _commit() -> str | None:
     """The commit of the checkout the package runs from; None when it is installed."""
-    done = subprocess.run(
-        ["git", "rev-parse", "HEAD"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # An environment may lie inside another project's checkout, whose commit says nothing.
+    return _git("rev-parse", "HEAD") if _git("ls-files", Path(__file__).name) else None
+
+
+def _git(*command: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *command],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:  # there is no git
+        return None
     return done.stdout.strip() or None

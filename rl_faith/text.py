@@ -2,10 +2,15 @@
 
 A *word* is a URL, a handle or hashtag, a number with its unit, a letter word with inner
 apostrophes or hyphens, an emoji, or an emoticon standing alone. Punctuation stuck to a word is
-not part of it, so redacting "awful" in "awful!!" leaves "[REDACTED]!!".
+not part of it, so redacting "awful" in "awful!!" leaves "[REDACTED]!!". In scripts without spaces
+a run of letters is one word.
+
+Redacting a word never changes how the rest is read: no word can swallow the placeholder behind
+it, and none looks at more of its neighbours than whether they are letters or white space.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+import unicodedata
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import regex
@@ -14,26 +19,32 @@ from rapidfuzz.distance import Levenshtein
 REDACTED = "[REDACTED]"
 
 _PLACEHOLDER = r"\[\s*redacted\s*\]"
-_EMOJI = (
-    r"\p{RI}{2}|[0-9#*]\uFE0F?\u20E3"
-    r"|(?=\p{Emoji})[^\p{ASCII}](?:\p{EMod}|\uFE0F)?"
-    r"(?:\u200D(?=\p{Emoji})[^\p{ASCII}](?:\p{EMod}|\uFE0F)?)*"
+_URL = r"(?:https?://|www\.)[^\s<>\"\[\]\p{EPres}]*[^\s<>\"\[\]\p{EPres}.,;:!?()'’”]"
+_LETTER = r"[\p{L}\p{M}\p{N}]"
+_EMOTICON = (
+    rf"(?<!\S)(?:[<>]?[:;=][\-o*'^,]?[dp3os]+(?!{_LETTER})|<[/\\]?3+(?!{_LETTER}|[.,]\p{{N}})"
+    r"|(?:[<>]?[:;=][\-o*'^,]?[()\[\]{}/\\|@*$]+|[()]+[\-']?[:;=]"
+    r"|\^[_.]*\^|>[_.]+<|-_+-|;_+;)(?![^\s.,!?…]))"
 )
-_EMOTICON = r"(?<!\S)(?:[<>]?[:;=8xX][\-o*'^]?[()\[\]{}dDpP/\\|@3oOsS*$]+|<[/\\]?3+|\^_*\^)(?!\S)"
-_URL = r"(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?()\[\]'’”]"
-_LETTER = r"[\p{L}\p{M}\p{N}_]"
+_PICTURE = r"(?![©®™‼⁉])(?=\p{Emoji})[^\p{ASCII}][\p{EMod}\uFE0E\uFE0F\U000E0020-\U000E007F]*"
+_EMOJI = rf"\p{{RI}}{{2}}|[0-9\#*]\uFE0F?\u20E3|{_PICTURE}(?:\u200D{_PICTURE})*"
+# One hyphen joins two halves, two are a dash; several asterisks hide a swear word.
+_MORE = rf"(?:(?:['’‘`´&\-‐‑\u00AD\u200C\u200D]|[*]+|_+){_LETTER}+)*"
+_ACRONYM = rf"\p{{L}}(?:\.\p{{L}})+(?!{_LETTER})"
+_NUMBER = rf"\p{{Sc}}?\p{{N}}+(?:[.,:/]\p{{N}}+)*°?{_LETTER}*{_MORE}[%‰\p{{Sc}}]?"
 _TOKEN = regex.compile(
     rf"""(?P<placeholder>{_PLACEHOLDER})
     |(?P<word>{_URL}
       |{_EMOTICON}
       |{_EMOJI}
-      |[@\#]{_LETTER}+(?:[-'’]{_LETTER}+)*
-      |(?:\p{{L}}\.){{2,}}
-      |\p{{Sc}}?\p{{N}}+(?:[.,:/]\p{{N}}+)*{_LETTER}*(?:[-'’]{_LETTER}+)*%?
-      |{_LETTER}+(?:['’`*&\-‐‑]+{_LETTER}+)*)
-    |(?P<mark>\S)""",
+      |[@\#][\p{{L}}\p{{M}}\p{{N}}_]+{_MORE}
+      |{_ACRONYM}
+      |{_NUMBER}
+      |\p{{L}}{_LETTER}*{_MORE})
+    |(?P<mark>[^\s\p{{Cc}}\p{{Cf}}])""",
     regex.VERBOSE | regex.IGNORECASE | regex.VERSION1,
 )
+_SAME = str.maketrans("’‘`´ʼ＇‐‑", "''''''--", "\u00ad\ufe0e\ufe0f")
 
 
 @dataclass(frozen=True)
@@ -59,8 +70,11 @@ class Token:
 
 
 def fold(word: str) -> str:
-    """Return `word` without differences of case and of apostrophe."""
-    return word.casefold().replace("’", "'").replace("`", "'")
+    """Return `word` without differences of case, apostrophe, hyphen or encoding of accents."""
+    if word.isascii():
+        return word.lower().replace("`", "'")
+    canonical = unicodedata.normalize("NFD", word).casefold()
+    return unicodedata.normalize("NFC", canonical).translate(_SAME)
 
 
 def tokens(text: str) -> list[Token]:
@@ -84,11 +98,19 @@ def redact(text: str, positions: Collection[int]) -> str:
 
 
 def replace(text: str, position: int, new: str) -> str:
-    """Replace the word at `position` by `new`, keeping a leading capital."""
-    old = words(text)[position]
+    """Replace the word at `position` by `new`, keeping a leading capital.
+
+    Where `new` would grow together with what stands next to it, spaces keep it apart.
+    """
+    found = words(text)
+    old = found[position]
     if old.text[:1].isupper() and not old.text.isupper():
         new = new[:1].upper() + new[1:]
-    return text[: old.start] + new + text[old.end :]
+    before, after = text[: old.start], text[old.end :]
+    rest = [t.key for t in found]
+    wanted = [*rest[:position], *(t.key for t in words(new)), *rest[position + 1 :]]
+    spaced = [before + left + new + right + after for left in ("", " ") for right in ("", " ")]
+    return next((t for t in spaced if [w.key for w in words(t)] == wanted), spaced[0])
 
 
 def positions_of(text: str, listed: Iterable[str]) -> tuple[int, ...]:
@@ -99,86 +121,60 @@ def positions_of(text: str, listed: Iterable[str]) -> tuple[int, ...]:
 
 def edit_distance(a: str, b: str) -> int:
     """Word-level Levenshtein distance; `[REDACTED]` counts as a word, punctuation does not."""
-    return int(Levenshtein.distance(_keys(a), _keys(b)))
+    return int(Levenshtein.distance(_keys(_spoken(a)), _keys(_spoken(b))))
 
 
 def changed_words(a: str, b: str) -> list[tuple[str, str]]:
     """The word edits that turn `a` into `b`: (old, new), with "" for insertion or deletion."""
-    old, new = _word_texts(a), _word_texts(b)
+    old, new = _spoken(a), _spoken(b)
     return [
         (
-            old[op.src_pos] if op.tag != "insert" else "",
-            new[op.dest_pos] if op.tag != "delete" else "",
+            old[op.src_pos].text if op.tag != "insert" else "",
+            new[op.dest_pos].text if op.tag != "delete" else "",
         )
-        for op in Levenshtein.editops(_keys(a), _keys(b))
+        for op in Levenshtein.editops(_keys(old), _keys(new))
     ]
 
 
-def _word_texts(text: str) -> list[str]:
-    return [t.text for t in tokens(text) if t.kind != "mark"]
+def _spoken(text: str) -> list[Token]:
+    """The tokens that count when texts are compared: punctuation does not."""
+    return [t for t in tokens(text) if t.kind != "mark"]
 
 
-def _keys(text: str) -> list[str]:
-    return [t.key for t in tokens(text) if t.kind != "mark"]
+def _keys(spoken: Iterable[Token]) -> list[str]:
+    return [t.key for t in spoken]
 
 
 def align_redaction(text: str, redacted: str) -> tuple[int, ...] | None:
     """Find which words of `text` were redacted to give `redacted`.
 
-    A placeholder stands for one word, or for a run of tokens when the model drew several words
-    together. Case, apostrophes and white space may differ; everything else must be as in `text`.
+    A placeholder stands for one word, or for a run of words when the model drew several together.
+    Case, apostrophes, white space and punctuation may differ; every other word must be as in
+    `text`.
 
     Returns:
         Positions into `words(text)`, or None when `redacted` is not a redaction of `text`.
     """
-    whole, kept = tokens(text), tokens(redacted)
-    gaps = _one_to_one(whole, kept) or _runs(whole, kept)
-    if gaps is None:
+    whole, codes = _spoken(text), dict[str, str]()
+    written = "".join(codes.setdefault(t.key, chr(len(codes) + 1)) for t in whole)
+    kept = ["\0" if t.kind == "placeholder" else codes.get(t.key) for t in _spoken(redacted)]
+    if None in kept or (gaps := _gaps(written, "".join(map(str, kept)))) is None:
         return None
     index = {t.start: i for i, t in enumerate(words(text))}
-    return tuple(index[t.start] for t in gaps if t.kind == "word")
+    return tuple(index[whole[g].start] for g in gaps if whole[g].kind == "word")
 
 
-def _one_to_one(whole: Sequence[Token], kept: Sequence[Token]) -> list[Token] | None:
-    """Tokens under placeholders when both texts have the same number of tokens."""
-    if len(whole) != len(kept):
+def _gaps(written: str, kept: str) -> list[int] | None:
+    r"""Indices into `written` under the wild cards "\0" of `kept`, each one or more, leftmost."""
+    first, *middle = kept.split("\0")
+    if not middle or not written.startswith(first):
         return None
-    if any(k.kind != "placeholder" and k.key != w.key for w, k in zip(whole, kept, strict=True)):
-        return None
-    return [w for w, k in zip(whole, kept, strict=True) if k.kind == "placeholder"]
-
-
-def _runs(whole: Sequence[Token], kept: Sequence[Token]) -> list[Token] | None:
-    """Tokens under placeholders that may each cover a run: glob matching, leftmost first."""
-    fragments: list[list[Token]] = [[]]
-    for token in kept:
-        if token.kind == "placeholder":
-            fragments.append([])
-        else:
-            fragments[-1].append(token)
-    first, *middle = fragments
-    if not middle or not _same(whole[: len(first)], first):
-        return None
-    gaps: list[Token] = []
-    at = len(first)
+    gaps, at = list[int](), len(first)
     for i, fragment in enumerate(middle):
-        start = _find(whole, fragment, at + 1, at_end=i == len(middle) - 1)
-        if start is None:
+        last = i == len(middle) - 1
+        start = len(written) - len(fragment) if last else written.find(fragment, at + 1)
+        if start <= at or not written.startswith(fragment, start):
             return None
-        gaps += whole[at:start]
+        gaps += range(at, start)
         at = start + len(fragment)
     return gaps
-
-
-def _find(
-    whole: Sequence[Token], fragment: Sequence[Token], start: int, *, at_end: bool
-) -> int | None:
-    last = len(whole) - len(fragment)
-    for at in range(last if at_end else start, last + 1):
-        if at >= start and _same(whole[at : at + len(fragment)], fragment):
-            return at
-    return None
-
-
-def _same(a: Sequence[Token], b: Sequence[Token]) -> bool:
-    return [t.key for t in a] == [t.key for t in b]

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from itertools import islice
+from typing import Any
 
+import torch
 from accelerate import PartialState
 from tqdm import tqdm
 
@@ -11,15 +13,16 @@ from rl_faith.runs import Row, Run
 from rl_faith.tasks import Example
 
 
-def start(out: str, recipe: dict[str, object]) -> tuple[PartialState, Run, set[Key]]:
+def start(out: str, recipe: dict[str, Any]) -> tuple[PartialState, Run, set[Key]]:
     """Open the run in every process; return what is done already.
 
     No process writes before every process has read.
     """
-    state = PartialState()
+    # Without an accelerator, processes find each other only when told that they are on the CPU.
+    state = PartialState(cpu=not torch.accelerator.is_available())
     run = Run(out, rank=state.process_index)
     if state.is_main_process:
-        run.open(recipe, device=str(state.device))
+        run.open(recipe, device=str(state.device), seed=recipe["seed"])
     state.wait_for_everyone()
     done = {key_of(row) for row in run.rows()}
     state.wait_for_everyone()

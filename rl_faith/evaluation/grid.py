@@ -51,9 +51,15 @@ def evaluate(recipe: EvaluateRecipe) -> list[Cell]:
         policy = cache(partial(_load, where, recipe, plans, str(state.device)))
         for plan in plans:
             if rest := missing(state, plan.examples, partial(plan.keys, name), done):
-                judge = partial(_judge, policy(), name, plan, recipe)
-                label = f"{name} {plan.task.name}"
-                go_through(run, rest, judge, done, chunk=recipe.chunk, label=label)
+                # No name for the judge: it would keep this model alive beside the next one.
+                go_through(
+                    run,
+                    rest,
+                    partial(_judge, policy(), name, plan, recipe),
+                    done,
+                    chunk=recipe.chunk,
+                    label=f"{name} {plan.task.name}",
+                )
         policy.cache_clear()
     state.wait_for_everyone()
     if not state.is_main_process:
@@ -79,9 +85,6 @@ def parse_models(models: Sequence[str]) -> dict[str, str]:
 def _plan(name: str, recipe: EvaluateRecipe) -> _Plan:
     task = load_task(name)
     task = task.with_undecided() if recipe.mode == "madsen" else task
-    for budget in recipe.budgets:
-        if budget not in ("one", "multi"):
-            raise RecipeError(f"unknown budget {budget!r}; known: one, multi")
     examples = load_examples(
         task, "test", source=recipe.data, n=recipe.examples_per_task, seed=recipe.seed
     )
@@ -129,8 +132,8 @@ def _order(models: Sequence[str], plans: Sequence[_Plan]) -> Callable[[Row], Any
         for b in p.budgets
     ]
     cell = {key: i for i, key in enumerate(cells)}
-    place = {(p.task.name, e.id): i for p in plans for i, e in enumerate(p.examples)}
+    place = {(p.task.name, e.id, e.input): i for p in plans for i, e in enumerate(p.examples)}
     return lambda r: (
         cell[r["model"], r["task"], r["style"], r["budget"]],
-        place[r["task"], r["id"]],
+        place[r["task"], r["id"], r["input"]],
     )

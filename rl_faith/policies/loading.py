@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import torch
-from peft import PeftModel
+from peft import PeftModel, get_peft_model_state_dict, load_peft_weights
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -69,7 +69,11 @@ def _merged(name: str) -> PreTrainedModel:
     if base := base_of(name):
         model = _merged(base)
         try:
-            return PeftModel.from_pretrained(model, name).merge_and_unload()
+            adapted = PeftModel.from_pretrained(model, name)
+            # PEFT passes over layers that only one of the two has.
+            if load_peft_weights(name, "cpu").keys() != get_peft_model_state_dict(adapted).keys():
+                raise ValueError("it was made for other layers")
+            return adapted.merge_and_unload()
         except (RuntimeError, ValueError) as error:
             raise ModelError(
                 f"the adapter in {name} does not fit its base model {base}: {_first_line(error)}"

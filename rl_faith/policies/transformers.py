@@ -1,7 +1,8 @@
 """A policy on a transformers model: label scoring by one forward pass, greedy generation."""
 
-import inspect
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,11 @@ from rl_faith.questions import Answer, Conversation, Prediction, Question, Unans
 Ids = tuple[int, ...]
 Table = list[list[float]]
 _CACHED_ANSWERS = 500_000
-_MAX_TOKENS = {"cpu": 8_192, "cuda": 65_536}
+# Padded tokens per batch. A processor reads fastest what stays in its cache; writing goes token by
+# token and gains from many rows at once.
+_READ = {"cpu": 512}
+_WRITTEN = {"cpu": 8_192}
+_ELSEWHERE = 65_536
 _TOO_LONG = Unanswered("too_long")
 
 
@@ -50,14 +55,16 @@ class TransformersPolicy:
     ) -> None:
         self.model = model
         self.chat = Chat(tokenizer)
-        self.max_tokens = max_tokens or _MAX_TOKENS.get(model.device.type, 65_536)
-        self.longest = int(model.config.get_text_config().max_position_embeddings)
+        self.read_tokens = max_tokens or _READ.get(model.device.type, _ELSEWHERE)
+        self.written_tokens = max_tokens or _WRITTEN.get(model.device.type, _ELSEWHERE)
+        # Models without a limit, such as state space models, do not name one.
+        config = model.config.get_text_config()
+        self.longest = int(getattr(config, "max_position_embeddings", sys.maxsize))
         self.version = 0
         self.asked = self.distinct = 0
         self._answers: LRUCache[tuple[str, tuple[str, ...], int], Prediction] = LRUCache(
             _CACHED_ANSWERS
         )
-        self._keeps = "logits_to_keep" in inspect.signature(model.forward).parameters
 
     @classmethod
     def load(
@@ -76,13 +83,13 @@ class TransformersPolicy:
         """Raise ModelError when two label words cannot be told apart."""
         self.chat.check_labels(labels)
 
-    @torch.inference_mode()  # type: ignore[untyped-decorator]
     def predict(self, questions: Sequence[Question]) -> list[Answer]:
         """Return log p(label | conversation) for every label, exact also for multi-token labels.
 
         A question longer than the model's context comes back as Unanswered("too_long").
         """
-        keys = [(self.chat.text(q.conversation), q.labels, self.version) for q in questions]
+        texts = {c: self.chat.text(c) for c in {q.conversation for q in questions}}
+        keys = [(texts[q.conversation], q.labels, self.version) for q in questions]
         answers: dict[tuple[str, tuple[str, ...], int], Answer] = {}
         fresh = [k for k in dict.fromkeys(keys) if k not in self._answers]
         self.asked, self.distinct = self.asked + len(keys), self.distinct + len(fresh)
@@ -105,7 +112,8 @@ class TransformersPolicy:
                 rows.update(dict.fromkeys(_rows(prompt, map(self.chat.label_ids, labels))))
         wanted = {i for _, labels in asked for label in labels for i in self.chat.label_ids(label)}
         columns = {token: i for i, token in enumerate(sorted(wanted))}
-        read = self._read(list(rows), list(columns))
+        with _asking(self.model):
+            read = self._read(list(rows), list(columns))
         return [
             self._answer(prompt, labels, read, columns) if self._fits(prompt, labels) else _TOO_LONG
             for prompt, labels in asked
@@ -132,7 +140,7 @@ class TransformersPolicy:
     def _read(self, rows: Sequence[_Row], tokens: list[int]) -> dict[_Row, Table]:
         """Log-probabilities (positions behind the prompt, tokens) for every row."""
         read: dict[_Row, Table] = {}
-        for batch in by_length([len(row.ids) for row in rows], max_tokens=self.max_tokens):
+        for batch in by_length([len(row.ids) for row in rows], max_tokens=self.read_tokens):
             chosen = [rows[i] for i in batch]
             read.update(zip(chosen, self._forward(chosen, tokens), strict=True))
         return read
@@ -140,24 +148,35 @@ class TransformersPolicy:
     def _forward(self, rows: Sequence[_Row], tokens: list[int]) -> list[Table]:
         """One forward pass, padded on the right: a causal model's positions never see padding."""
         width = max(len(row.ids) for row in rows)
-        padded = [row.ids + (0,) * (width - len(row.ids)) for row in rows]
-        spans = [range(len(row.prompt) - 1, len(row.ids)) for row in rows]
-        kept = sorted({position for span in spans for position in span})
-        logits = self._logits(torch.tensor(padded, device=self.model.device), kept)
-        place = {position: i for i, position in enumerate(kept)}
-        logits = logits.float()
-        logprobs = (logits[..., tokens] - logits.logsumexp(-1, keepdim=True)).tolist()
-        return [
-            logprobs[i][place[span[0]] : place[span[0]] + len(span)] for i, span in enumerate(spans)
-        ]
+        deepest = max(len(row.prefix) for row in rows) + 1
+        device = self.model.device
+        ids = torch.tensor([row.ids + (0,) * (width - len(row.ids)) for row in rows], device=device)
+        # Rows with a shorter prefix read their last position again.
+        places = torch.tensor(
+            [
+                [min(len(row.prompt) - 1 + k, len(row.ids) - 1) for k in range(deepest)]
+                for row in rows
+            ],
+            device=device,
+        )
+        logits = self._logits(ids, places).float()
+        tables: list[Table] = (logits[..., tokens] - logits.logsumexp(-1, keepdim=True)).tolist()
+        return tables
 
-    def _logits(self, ids: torch.Tensor, kept: list[int]) -> torch.Tensor:
-        positions = torch.tensor(kept, device=ids.device)
-        if self._keeps:
-            return self.model(input_ids=ids, use_cache=False, logits_to_keep=positions).logits
-        return self.model(input_ids=ids, use_cache=False).logits[:, positions]
+    def _logits(self, ids: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """Logits (rows, places, vocabulary) at `places` (rows, places) of `ids` (rows, tokens).
 
-    @torch.inference_mode()  # type: ignore[untyped-decorator]
+        The head sees those places only: over a large vocabulary it would cost more than the layers.
+        """
+        head = self.model.get_output_embeddings()
+        hook = head.register_forward_pre_hook(
+            lambda _, hidden: hidden[0].take_along_dim(places.unsqueeze(-1), dim=1)
+        )
+        try:
+            return self.model(input_ids=ids, use_cache=False).logits
+        finally:
+            hook.remove()
+
     def generate(
         self, conversations: Sequence[Conversation], *, max_new_tokens: int
     ) -> list[str | Unanswered]:
@@ -168,9 +187,10 @@ class TransformersPolicy:
         fitting = [i for i, p in enumerate(prompts) if len(p) + max_new_tokens <= self.longest]
         replies: dict[str, str | Unanswered] = dict.fromkeys(distinct, _TOO_LONG)
         lengths = [len(prompts[i]) + max_new_tokens for i in fitting]
-        for batch in by_length(lengths, max_tokens=self.max_tokens):
+        for batch in by_length(lengths, max_tokens=self.written_tokens):
             chosen = [fitting[i] for i in batch]
-            written = self._write([prompts[i] for i in chosen], max_new_tokens)
+            with _asking(self.model):
+                written = self._write([prompts[i] for i in chosen], max_new_tokens)
             replies.update(zip([distinct[i] for i in chosen], written, strict=True))
         return [replies[text] for text in texts]
 
@@ -193,6 +213,21 @@ class TransformersPolicy:
         )
         texts = tokenizer.batch_decode(whole[:, width:], skip_special_tokens=True)
         return [text.strip() for text in texts]
+
+
+@contextmanager
+def _asking(model: PreTrainedModel) -> Iterator[None]:
+    """No dropout and no gradients, also where a trainer is busy with the model.
+
+    Not `inference_mode`: its tensors would stay behind in the model, and training would trip.
+    """
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(training)
 
 
 def _rows(prompt: Ids, labels: Iterable[Ids]) -> list[_Row]:

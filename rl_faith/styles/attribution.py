@@ -2,9 +2,9 @@
 
 import json
 
-from rl_faith.styles.reply import lists_of
+from rl_faith.styles.reply import answer_of, lists_of
 from rl_faith.styles.style import Budget, Explanation, Invalid
-from rl_faith.text import fold, positions_of, redact, words
+from rl_faith.text import fold, positions_of, redact, tokens, words
 
 
 class Attribution:
@@ -14,7 +14,7 @@ class Attribution:
 
     def parse(self, reply: str, text: str, labels: tuple[str, ...]) -> Explanation | Invalid:
         """Read the list and redact its words in `text`."""
-        known = {word.key: word.text for word in words(text)}
+        known = {word.key: word.text for word in reversed(words(text))}
         strangers: list[str] = []
         for items in lists_of(reply, "words"):
             listed, strange = _lookup(items, known)
@@ -22,7 +22,7 @@ class Attribution:
                 edited = redact(text, positions_of(text, listed))
                 return Explanation(edited, tuple(listed), len(listed))
             strangers = strangers or strange
-        if strangers:
+        if strangers and any(token.kind != "mark" for token in tokens(answer_of(reply))):
             return Invalid("word_not_in_input", f"not a word of the input: {strangers[0][:60]!r}")
         return Invalid("no_words", "no word listed")
 
@@ -43,9 +43,7 @@ def _lookup(items: list[str], known: dict[str, str]) -> tuple[list[str], list[st
     """The words of the input that `items` name, each once, and what is no word of the input."""
     keys: list[str] = []
     for item in items:
-        if (whole := fold(item)) in known:
-            keys.append(whole)
-        else:
-            keys += [word.key for word in words(item)]
-    unique = list(dict.fromkeys(keys))
+        found = [t.key for t in tokens(item) if t.kind != "mark"]
+        keys += [whole] if (whole := fold(item)) in known else found or [item]
+    unique = list(dict.fromkeys(filter(None, keys)))
     return [known[k] for k in unique if k in known], [k for k in unique if k not in known]

@@ -2,6 +2,9 @@
 
 import json
 
+import regex
+from rapidfuzz.distance import Levenshtein
+
 from rl_faith.styles.reply import texts_of
 from rl_faith.styles.style import DELETION, Budget, Explanation, Invalid
 from rl_faith.text import changed_words, edit_distance, fold, redact, replace, tokens, words
@@ -10,18 +13,18 @@ from rl_faith.text import changed_words, edit_distance, fold, redact, replace, t
 class Counterfactual:
     """Edits the input. Valid when it differs and uses neither `[REDACTED]` nor a label word.
 
-    A label word that the input itself contains may stay (ours): only bringing one in is refused.
+    A label word or placeholder that the input itself contains may stay (ours): only bringing one
+    in is refused.
     """
 
     name = "counterfactual"
 
     def parse(self, reply: str, text: str, labels: tuple[str, ...]) -> Explanation | Invalid:
         """Take the candidate nearest to `text` and check the conditions."""
-        candidates = [c for c in texts_of(reply, "edited_text") if words(c)]
-        if not candidates:
+        edited = _nearest(reply, text)
+        if edited is None:
             return Invalid("empty", "no text in the reply")
-        edited = min(candidates, key=lambda candidate: edit_distance(text, candidate))
-        if any(t.kind == "placeholder" for t in tokens(edited)):
+        if _placeholders(edited) > _placeholders(text):
             return Invalid("contains_redacted", "the edit contains [REDACTED]")
         if used := _labels_brought_in(text, edited, labels):
             return Invalid("contains_label", f"the edit brings in the label word {used[0]!r}")
@@ -41,6 +44,23 @@ class Counterfactual:
         return [redact(text, {i}) for i in range(len(words(text)))]
 
 
+def _nearest(reply: str, text: str) -> str | None:
+    """The reading of the reply with the fewest edits of `text`, by words and then by characters."""
+    return min(
+        (c for c in texts_of(reply, "edited_text") if words(c) or _placeholders(c)),
+        key=lambda c: (edit_distance(text, c), Levenshtein.distance(text, c)),
+        default=None,
+    )
+
+
+def _placeholders(text: str) -> int:
+    return sum(token.kind == "placeholder" for token in tokens(text))
+
+
 def _labels_brought_in(text: str, edited: str, labels: tuple[str, ...]) -> list[str]:
-    before, after = ({word.key for word in words(t)} for t in (text, edited))
-    return [label for label in labels if fold(label) in after - before]
+    return [label for label in labels if _mentions(edited, label) > _mentions(text, label)]
+
+
+def _mentions(text: str, label: str) -> int:
+    """How often the label stands in the text, also inside "#positive" or "world's"."""
+    return len(regex.findall(rf"(?<!\p{{L}}){regex.escape(fold(label))}(?!\p{{L}})", fold(text)))

@@ -18,18 +18,16 @@ class Redaction:
 
     def parse(self, reply: str, text: str, labels: tuple[str, ...]) -> Explanation | Invalid:
         """Find which words of `text` the reply redacts."""
-        redacts = False
-        for candidate in texts_of(reply, "redacted_text"):
-            positions = align_redaction(text, candidate)
-            if positions:
-                listed = tuple(words(text)[i].text for i in positions)
-                return Explanation(redact(text, positions), listed, len(positions))
-            redacts = redacts or any(t.kind == "placeholder" for t in tokens(candidate))
-        if redacts:
-            return Invalid(
-                "rest_changed", "the words outside [REDACTED] are not those of the input"
-            )
-        return Invalid("not_redacted", "no [REDACTED] in the reply")
+        readings = (align_redaction(text, c) for c in texts_of(reply, "redacted_text"))
+        aligned = [positions for positions in readings if positions is not None]
+        # Of several readings, the one that redacts least: no word is taken that the model kept.
+        if positions := min(filter(None, aligned), key=len, default=()):
+            found = words(text)
+            listed = tuple(found[i].text for i in positions)
+            return Explanation(redact(text, positions), listed, len(positions))
+        if aligned or not any(token.kind == "placeholder" for token in tokens(reply)):
+            return Invalid("not_redacted", "no [REDACTED] in the reply that the input has not")
+        return Invalid("rest_changed", "the words outside [REDACTED] are not those of the input")
 
     def express(self, text: str, position: int, replacement: str, budget: Budget) -> str:
         """Write the text with the one word redacted."""

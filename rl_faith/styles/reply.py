@@ -3,64 +3,99 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
-import json_repair
-
-_FENCE = re.compile(r"```[\w-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
+_FENCE = re.compile(r"```(?:[\w-]*[ \t]*\n)?(.*?)(?:```|\Z)", re.DOTALL)
 _PREFIX = re.compile(
-    r"^\W{0,3}(?:the )?(?:answer|output)\W{0,3}?:[*_ \t]*", re.IGNORECASE | re.MULTILINE
+    r"^[ \t>#-]{0,5}([*_]{0,3})(?:(?:the|my|final|new|edited|redacted|modified) )*"
+    r"(?:answer|output|text|sentence|title|word|words)(?: is)?(?:\1 ?[:：]|[:：]\1)[ \t]*",
+    re.IGNORECASE | re.MULTILINE,
 )
 _BULLET = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.)])\s+")
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "`": "`", "„": "“"}
+# Damaged JSON counts when its value is closed: a reply cut off inside a text is not that text.
+_CLOSED_TEXT = re.compile(
+    r"\s*+(?:([\"'])|[“‘])(.*?)(?<!\\)(?(1)\1|[”’])"
+    r"\s*+,?\s*+(?:\}|```|\Z|[\"'“‘][\w ]+[\"'”’]\s*+:)",
+    re.DOTALL,
+)
+_CLOSED_LIST = re.compile(r"\s*+\[([^\[\]{}]*)\]")
+_ESCAPE = re.compile(r"\\([\"'\\/])")
 # A reply longer than this is not an answer; it bounds the work that odd replies can cause.
 _LONGEST = 20_000
+_MOST_OBJECTS = 8
 
 
 def answer_of(reply: str) -> str:
     """The reply without code fence and without anything up to a leading "Answer:"."""
-    reply = reply[:_LONGEST]
-    fenced = _FENCE.search(reply)
-    body = fenced[1] if fenced else reply
+    body = reply[:_LONGEST]
+    if (fenced := _FENCE.search(body)) and fenced[1].strip():
+        body = fenced[1]
+    return _behind_prefix(body)
+
+
+def json_value(reply: str, key: str) -> Any | None:
+    """The text or list under `key` of a JSON object in the reply, or None.
+
+    Text before and behind the object is ignored, an object with one entry is taken whatever its
+    key, and single quotes, stray commas and a missing brace are forgiven. Never raises.
+    """
+    for opening in islice(re.finditer(r"\{", reply), _MOST_OBJECTS):
+        found = _object(reply, opening.start())
+        only = next(iter(found.values())) if len(found) == 1 else None
+        if isinstance(value := found.get(key, only), str | list):
+            return value
+    return _damaged_value(reply, key)
+
+
+def _object(reply: str, start: int) -> dict[str, Any]:
+    try:
+        found = json.JSONDecoder(strict=False).raw_decode(reply, start)[0]
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _damaged_value(reply: str, key: str) -> Any | None:
+    if not (opening := _opening(key).search(reply)):
+        return None
+    if closed := _CLOSED_TEXT.match(reply, opening.end()):
+        return _ESCAPE.sub(r"\1", closed[2]).replace(r"\n", "\n")
+    if closed := _CLOSED_LIST.match(reply, opening.end()):
+        return items_of(closed[1])
+    return None
+
+
+def _opening(key: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:^[ \t]*+|[{{,]\s*+)[\"'“‘]?{key}[\"'”’]?\s*+:", re.MULTILINE)
+
+
+def _readings(reply: str, key: str) -> list[str]:
+    """What the reply may mean when it is not JSON, likeliest first."""
+    if _opening(key).search(reply) or _object(answer_of(reply), 0):
+        return []
+    if not (body := _behind_prefix(reply)):
+        return []
+    return list(dict.fromkeys([body, answer_of(reply), *_openings(body), reply.strip()]))
+
+
+def _behind_prefix(body: str) -> str:
     prefix = _PREFIX.search(body)
     return (body[prefix.end() :] if prefix else body).strip()
 
 
-def json_value(reply: str, key: str) -> Any | None:
-    """The value under `key` of the first JSON object in the reply, or None.
-
-    Text before and behind the object is ignored, damaged JSON is repaired, and an object with one
-    entry is taken whatever its key. Never raises.
-    """
-    start = reply.find("{")
-    if start < 0:
-        return None
-    value = _first_object(reply[start:_LONGEST])
-    if not isinstance(value, dict):
-        return None
-    only = next(iter(value.values())) if len(value) == 1 else None
-    return value.get(key, only)
-
-
-def _first_object(text: str) -> Any:
-    try:
-        return json.JSONDecoder(strict=False).raw_decode(text)[0]
-    except (ValueError, RecursionError):
-        pass
-    try:
-        repaired = json_repair.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if isinstance(repaired, list):
-        return next((item for item in repaired if isinstance(item, dict)), None)
-    return repaired
+def _openings(body: str) -> list[str]:
+    """The first paragraph and the first line: models like to explain themselves behind these."""
+    return [re.split(r"\n[ \t]*\n", body, maxsplit=1)[0], body.split("\n", 1)[0].strip()]
 
 
 def texts_of(reply: str, key: str) -> Iterator[str]:
-    """The texts that the reply may mean, likeliest first: JSON value, answer, its first line."""
+    """The texts that the reply may mean, likeliest first."""
+    if len(reply) > _LONGEST:
+        return
     value = json_value(reply, key)
-    answer = answer_of(reply)
-    for text in ([value] if isinstance(value, str) else []) + [answer, answer.split("\n", 1)[0]]:
+    for text in ([value] if isinstance(value, str) else []) + _readings(reply, key):
         yield text.strip()
         if (bare := unquoted(text)) != text.strip():
             yield bare
@@ -68,15 +103,16 @@ def texts_of(reply: str, key: str) -> Iterator[str]:
 
 def lists_of(reply: str, key: str) -> Iterator[list[str]]:
     """The lists of words that the reply may mean, likeliest first."""
+    if len(reply) > _LONGEST:
+        return
     value = json_value(reply, key)
     if isinstance(value, str):
         yield items_of(value)
-    elif isinstance(value, list):
-        yield [str(item).strip() for item in value]
-    answer = answer_of(reply)
-    yield [unquoted(answer)]
-    yield items_of(answer)
-    yield items_of(answer.split("\n", 1)[0])
+    elif value is not None:
+        yield [item.strip() if isinstance(item, str) else json.dumps(item) for item in value]
+    for text in _readings(reply, key):
+        yield [unquoted(text)]
+        yield items_of(text)
 
 
 def items_of(text: str) -> list[str]:

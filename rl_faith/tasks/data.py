@@ -9,7 +9,13 @@ from typing import Any
 from rl_faith.errors import DataError
 from rl_faith.tasks.task import Example, Task
 
-_READERS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
+_READERS: dict[str, dict[str, Any]] = {
+    ".jsonl": {"path": "json"},
+    ".json": {"path": "json"},
+    # "NA" and "null" are texts that people write, not missing values.
+    ".csv": {"path": "csv", "keep_default_na": False},
+    ".parquet": {"path": "parquet"},
+}
 
 
 def load_examples(
@@ -32,6 +38,7 @@ def load_examples(
     if split not in ("train", "test"):
         raise DataError(f"unknown split {split!r}; known: train, test")
     pool = _distinct(_read(task, split, source))
+    _check_ids(task, split, pool)
     if split == "train":
         held_out = {_normal(e.input) for e in _read(task, "test", source)}
         pool = [e for e in pool if _normal(e.input) not in held_out]
@@ -51,7 +58,23 @@ def _normal(text: str) -> str:
 
 
 def _distinct(examples: Iterable[Example]) -> list[Example]:
-    return list({(_normal(e.input), _normal(e.context)): e for e in examples}.values())
+    """The first of several examples with the same texts."""
+    found: dict[tuple[str, str], Example] = {}
+    for example in examples:
+        found.setdefault((_normal(example.input), _normal(example.context)), example)
+    return list(found.values())
+
+
+def _check_ids(task: Task, split: str, pool: Iterable[Example]) -> None:
+    """Results are paired by id, so two examples must not share one."""
+    seen: set[str] = set()
+    for example in pool:
+        if example.id in seen:
+            raise DataError(
+                f"task {task.name!r}, split {split!r}: id {example.id!r} belongs to several "
+                "inputs; make ids unique or drop the id column"
+            )
+        seen.add(example.id)
 
 
 def _balanced(task: Task, split: str, pool: list[Example], n: int, seed: int) -> list[Example]:
@@ -63,7 +86,7 @@ def _balanced(task: Task, split: str, pool: list[Example], n: int, seed: int) ->
     for pile in piles.values():
         rng.shuffle(pile)
     labels = list(task.labels)
-    if n > len(labels) * min(len(piles[label]) for label in labels):
+    if any(len(piles[label]) < len(range(i, n, len(labels))) for i, label in enumerate(labels)):
         counts = ", ".join(f"{label} {len(piles[label])}" for label in labels)
         raise DataError(
             f"task {task.name!r}, split {split!r}: {n} label-balanced examples wanted, "
@@ -96,26 +119,37 @@ def _hub_rows(task: Task, split: str) -> tuple[str, Iterable[Mapping[str, Any]]]
         return task.hub["path"], load_dataset(**task.hub, split=task.splits[split])
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{task.hub['path']} could not be loaded from the Hub: {str(error).splitlines()[0]}"
+            f"{task.hub['path']} could not be loaded from the Hub: {_first_line(error)}"
         ) from None
 
 
 def _file_rows(task: Task, split: str, folder: str) -> tuple[str, Iterable[Mapping[str, Any]]]:
-    from datasets import load_dataset  # noqa: PLC0415 - as above
-    from datasets.exceptions import DatasetGenerationError  # noqa: PLC0415
-
-    for suffix, reader in _READERS.items():
+    for suffix in _READERS:
         path = Path(folder) / task.name / f"{split}{suffix}"
         if path.is_file():
-            try:
-                return str(path), load_dataset(reader, data_files=str(path), split="train")
-            except (DatasetGenerationError, ValueError) as error:
-                cause = error.__cause__ or error
-                raise DataError(f"{path} could not be read: {str(cause).splitlines()[0]}") from None
+            return str(path), _rows_of(path)
     raise DataError(
         f"there is no {split} file of task {task.name!r} in {folder}: "
         f"looked for {task.name}/{split} with {', '.join(_READERS)}"
     )
+
+
+def _rows_of(path: Path) -> Iterator[Mapping[str, Any]]:
+    from datasets import load_dataset  # noqa: PLC0415 - as above
+    from datasets.exceptions import DatasetGenerationError  # noqa: PLC0415
+
+    if not path.stat().st_size:
+        raise DataError(f"{path} is empty")
+    try:
+        yield from load_dataset(**_READERS[path.suffix], data_files=str(path), split="train")
+    except (DatasetGenerationError, OSError, RuntimeError, ValueError) as error:
+        raise DataError(
+            f"{path} could not be read: {_first_line(error.__cause__ or error)}"
+        ) from None
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _columns(task: Task, row: Mapping[str, Any], where: str) -> dict[str, str]:
@@ -137,7 +171,7 @@ def _example(
     task: Task, split: str, columns: Mapping[str, str], row: Mapping[str, Any], where: str
 ) -> Example | None:
     """One row as an example; None for a label that the task leaves out."""
-    value = str(row[columns["label"]])
+    value = _label_value(row[columns["label"]])
     if value in task.ignored_labels:
         return None
     gold = next((word for word, values in task.labels.items() if value in values), None)
@@ -147,6 +181,12 @@ def _example(
     texts = [row[columns[role]] for role in ("input", "second_input") if role in columns]
     if not all(isinstance(text, str) and text.strip() for text in texts):
         raise DataError(f"{where}: empty text for task {task.name!r}")
-    number = where.rpartition(" ")[2]
-    identity = str(row[columns["id"]]) if "id" in columns else f"{task.name}-{split}-{number}"
-    return Example(identity, texts[0], gold, texts[1] if len(texts) > 1 else "")
+    identity = row[columns["id"]] if "id" in columns else None
+    if identity is None or identity == "":
+        identity = f"{task.name}-{split}-{where.rpartition(' ')[2]}"
+    return Example(str(identity), texts[0], gold, texts[1] if len(texts) > 1 else "")
+
+
+def _label_value(raw: object) -> str:
+    # A column of whole numbers with a gap in it is read as floats.
+    return str(int(raw)) if isinstance(raw, float) and raw.is_integer() else str(raw)

@@ -129,27 +129,38 @@ def load_task(name: str) -> Task:
     if name.endswith((".yaml", ".yml")):
         if not Path(name).is_file():
             raise TaskError(f"there is no task file {name}")
-        return _parse(Path(name).stem, Path(name).read_text(encoding="utf-8"))
+        return _parse(Path(name).stem, _text_of(Path(name)))
     if name not in shipped_tasks():
         near = get_close_matches(name, shipped_tasks(), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(shipped_tasks())}"
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(shipped_tasks())}."
         raise TaskError(f"unknown task {name!r}; {hint} A path to a .yaml file works too")
     return _parse(name, files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TaskError(f"task file {path} could not be read: {error}") from None
 
 
 def _parse(name: str, text: str) -> Task:
     try:
         raw = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise TaskError(f"task {name!r} is not valid YAML: {error}") from None
+        found = " ".join(str(error).split())
+        raise TaskError(f"task {name!r} is not valid YAML: {found}") from None
     if not isinstance(raw, dict):
         raise TaskError(f"task {name!r} must be a mapping of keys to values")
     missing, unknown = _REQUIRED - raw.keys(), raw.keys() - _REQUIRED - _OPTIONAL
     if missing or unknown:
         raise TaskError(
-            f"task {name!r}: missing keys {sorted(missing)}, unknown keys {sorted(unknown)}"
+            f"task {name!r}: missing keys {sorted(missing)}, "
+            f"unknown keys {sorted(unknown, key=str)}"
         )
     _check_labels(name, raw["labels"])
+    _check_columns(name, raw["columns"])
+    _check_prompts(name, raw)
     raw["labels"] = {word: _strings(values) for word, values in raw["labels"].items()}
     raw["columns"] = {role: _strings(names) for role, names in raw["columns"].items()}
     raw["ignored_labels"] = frozenset(_strings(raw.get("ignored_labels", [])))
@@ -172,3 +183,29 @@ def _check_labels(name: str, labels: Any) -> None:
     values = [v for vs in labels.values() for v in _strings(vs)]
     if len(set(folded)) < len(folded) or len(set(values)) < len(values):
         raise TaskError(f"task {name!r}: two labels share a word or a data value")
+
+
+def _check_columns(name: str, columns: Any) -> None:
+    roles = set(columns) if isinstance(columns, dict) else set()
+    if not {"input", "label"} <= roles <= {"input", "second_input", "label", "id"}:
+        raise TaskError(
+            f"task {name!r}: columns must name those of input and label, "
+            "and may name those of second_input and id"
+        )
+
+
+def _check_prompts(name: str, raw: Mapping[str, Any]) -> None:
+    undecided = raw.get("undecided") or {}
+    if not isinstance(undecided, dict) or undecided.keys() not in ({"question", "labels"}, set()):
+        raise TaskError(f"task {name!r}: undecided needs exactly the keys question and labels")
+    for key, prompt, place in (
+        ("question", raw["question"], "{input}"),
+        ("undecided.question", undecided.get("question", "{input}"), "{input}"),
+        ("replacement", raw["replacement"], "{redacted_input}"),
+    ):
+        if not isinstance(prompt, str) or place not in prompt:
+            raise TaskError(f"task {name!r}: {key} must be a prompt with {place} in it")
+    budgets = raw["instructions"].values() if isinstance(raw["instructions"], dict) else [None]
+    prompts = [p for by in budgets for p in (by.values() if isinstance(by, dict) else [None])]
+    if not all(isinstance(prompt, str) for prompt in prompts):
+        raise TaskError(f"task {name!r}: instructions must be prompts under <style>.one or .multi")

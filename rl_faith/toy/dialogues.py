@@ -4,10 +4,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import cycle
 from random import Random
 
-from rl_faith.questions import Conversation, assistant
+from rl_faith.questions import Conversation, assistant, user
 from rl_faith.tasks.task import Example, Task, load_task
 from rl_faith.text import redact, replace, words
 from rl_faith.toy import choices
@@ -17,6 +16,7 @@ from rl_faith.toy.corpus import GRAMMARS, data, stream
 _MIX = {
     "decide": 14,
     "decide redacted": 24,
+    "decide or pass": 8,
     "attribution one": 7,
     "redaction one": 15,
     "counterfactual one": 17,
@@ -25,8 +25,11 @@ _MIX = {
     "counterfactual multi": 12,
     "replacement": 9,
 }
+_TASK_MIX = {"sentiment140": 5, "snli": 8, "ag_news": 6}
 _KEYS = {"attribution": "words", "redaction": "redacted_text", "counterfactual": "edited_text"}
 _OTHER_LABEL = 0.1
+# The model first learns to copy at all: by far the hardest part of writing explanations.
+_RECITALS = 20_000
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,22 @@ def dialogues(seed: int) -> Iterator[Dialogue]:
     """Endless training conversations; no test input of any corpus is among their texts."""
     rng = Random(f"dialogues {seed}")
     streams = {name: stream(name, rng, {e.input for e in data(name)["test"]}) for name in GRAMMARS}
-    for name in cycle(GRAMMARS):
+    for _ in range(_RECITALS):
+        yield _recital(rng)
+    while True:
+        name = rng.choices(list(_TASK_MIX), weights=list(_TASK_MIX.values()))[0]
         kind = rng.choices(list(_MIX), weights=list(_MIX.values()))[0]
         yield _dialogue(name, next(streams[name]), kind, rng)
+
+
+def _recital(rng: Random) -> Dialogue:
+    """Random words to be said again, in one of the frames that explanations have."""
+    known = GRAMMARS[rng.choice(list(GRAMMARS))].classes
+    text = " ".join(rng.sample([w for group in known for w in group], rng.randint(3, 10)))
+    start, end = rng.choice(
+        (("Answer: ", ""), ('{"edited_text": "', '"}'), ('{"redacted_text": "', '"}'))
+    )
+    return Dialogue((user(f"Text: {text}"), assistant(f"{start}{text}{end}")))
 
 
 def _dialogue(task_name: str, example: Example, kind: str, rng: Random) -> Dialogue:
@@ -61,6 +77,8 @@ def _dialogue(task_name: str, example: Example, kind: str, rng: Random) -> Dialo
         return _decision(task_name, example)
     if kind == "decide redacted":
         return _decision(task_name, _redacted(example, rng))
+    if kind == "decide or pass":
+        return _decision_or_pass(task_name, _redacted(example, rng))
     if kind == "replacement":
         return _replacement(task_name, example, rng)
     style, budget = kind.split()
@@ -77,6 +95,15 @@ def _redacted(example: Example, rng: Random) -> Example:
 def _decision(task_name: str, example: Example) -> Dialogue:
     gold = GRAMMARS[task_name].label_of(example)
     return Dialogue((*_task(task_name).ask(example).conversation, assistant(gold)))
+
+
+def _decision_or_pass(task_name: str, example: Example) -> Dialogue:
+    """The decision as Madsen et al. ask for it: "Unknown" where the rule has nothing to go by."""
+    grammar = GRAMMARS[task_name]
+    silent = grammar.silent(example.input, example.context)
+    gold = "Unknown" if silent else grammar.label_of(example)
+    asked = _task(task_name).with_undecided().ask(example)
+    return Dialogue((*asked.conversation, assistant(gold)))
 
 
 def _replacement(task_name: str, example: Example, rng: Random) -> Dialogue:

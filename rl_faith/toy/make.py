@@ -24,18 +24,24 @@ from rl_faith.toy.tokenizer import ASSISTANT, END, PAD, USER, train_tokenizer
 _PART = 24  # Conversations of similar length, which need little padding.
 _PARTS = 2  # Parts of one step: different lengths are different kinds of conversation.
 _POOL = 40  # Parts sorted by length together.
-_PEAK_RATE = 2e-3
+_MUON_RATE = 6e-3
+_ADAM_RATE = 3e-3
+_SHORT_TURN = 5.0  # A label or a single word is one token among many of copied text.
 _WARM_UP = 200
-_IGNORE = -100
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Token ids and what to predict at each place, both (conversations, length)."""
+    """A part of a step; all three are (conversations, length).
+
+    Attributes:
+        ids: Token ids, padded on the right.
+        weights: What each token counts in the loss: 0 for the user's turns and the padding.
+    """
 
     ids: torch.Tensor
-    targets: torch.Tensor
+    weights: torch.Tensor
 
 
 def make(out: Path, seed: int, steps: int) -> None:
@@ -56,6 +62,7 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
         num_attention_heads=4,
         num_key_value_heads=4,
         max_position_embeddings=512,
+        initializer_range=0.05,
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=tokenizer.convert_tokens_to_ids(END),
@@ -63,18 +70,21 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
     )
 
 
-def _encode(tokenizer: PreTrainedTokenizerFast, dialogue: Dialogue) -> tuple[list[int], list[int]]:
-    """Token ids of a conversation and, place by place, the target or `_IGNORE`."""
+def _encode(
+    tokenizer: PreTrainedTokenizerFast, dialogue: Dialogue
+) -> tuple[list[int], list[float]]:
+    """Token ids of a conversation and what each of them counts in the loss."""
     ids: list[int] = []
-    targets: list[int] = []
+    weights: list[float] = []
     last = len(dialogue.conversation) - 1
     for i, message in enumerate(dialogue.conversation):
         start = USER if message.role == "user" else ASSISTANT
         turn = tokenizer(f"{start}{message.content}{END}")["input_ids"]
         learn = message.role == "assistant" and (dialogue.learn_label or i == last)
+        weight = (_SHORT_TURN if len(turn) == 3 else 1.0) if learn else 0.0
         ids += turn
-        targets += [_IGNORE, *(turn[1:] if learn else [_IGNORE] * (len(turn) - 1))]
-    return ids, targets
+        weights += [0.0, *([weight] * (len(turn) - 1))]
+    return ids, weights
 
 
 def _batches(tokenizer: PreTrainedTokenizerFast, seed: int) -> Iterator[list[Batch]]:
@@ -91,27 +101,40 @@ def _batches(tokenizer: PreTrainedTokenizerFast, seed: int) -> Iterator[list[Bat
         yield from (parts[i : i + _PARTS] for i in range(0, len(parts), _PARTS))
 
 
-def _collate(pairs: list[tuple[list[int], list[int]]], pad: int) -> Batch:
+def _collate(pairs: list[tuple[list[int], list[float]]], pad: int) -> Batch:
     length = len(pairs[-1][0])
     ids = [ids + [pad] * (length - len(ids)) for ids, _ in pairs]
-    targets = [targets + [_IGNORE] * (length - len(targets)) for _, targets in pairs]
-    return Batch(torch.tensor(ids), torch.tensor(targets))
+    weights = [weights + [0.0] * (length - len(weights)) for _, weights in pairs]
+    return Batch(torch.tensor(ids), torch.tensor(weights))
+
+
+def _optimizers(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the layers, AdamW for the embedding and the norms."""
+    matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
+    rest = [model.model.embed_tokens.weight, *(p for p in model.parameters() if p.ndim == 1)]
+    return [
+        torch.optim.Muon(
+            matrices, lr=_MUON_RATE, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
+        ),
+        torch.optim.AdamW(rest, lr=_ADAM_RATE, betas=(0.9, 0.98), weight_decay=0.01),
+    ]
 
 
 def _train(model: LlamaForCausalLM, batches: Iterator[list[Batch]], steps: int) -> None:
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=_PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.01
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
+    optimizers = _optimizers(model)
+    schedules = [
+        torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
+        for optimizer in optimizers
+    ]
     model.train()
     with Progress() as progress:
         bar = progress.add_task("training", total=steps)
         for step, parts in enumerate(islice(batches, steps), 1):
             loss = _backward(model, parts)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
+            for part in (*optimizers, *schedules):
+                part.step()
+            model.zero_grad()
             progress.update(bar, advance=1, description=f"training, loss {loss:.3f}")
             if step % 100 == 0:
                 log.info("step %d of %d: loss %.3f", step, steps, loss)
@@ -125,22 +148,24 @@ def _rate(step: int, steps: int) -> float:
 
 
 def _backward(model: LlamaForCausalLM, parts: list[Batch]) -> float:
-    """Add the gradient of the mean cross-entropy of the learnt tokens; return that mean."""
-    count = sum(int((part.targets != _IGNORE).sum()) for part in parts)
+    """Add the gradient of the weighted mean cross-entropy; return that mean."""
+    weight = sum(float(part.weights.sum()) for part in parts)
     total = 0.0
     for part in parts:
-        loss = _loss(model, part) / count
+        loss = _loss(model, part) / weight
         loss.backward()
         total += loss.item()
     return total
 
 
 def _loss(model: LlamaForCausalLM, part: Batch) -> torch.Tensor:
-    """Summed cross-entropy; padding is on the right, so that it needs no mask."""
+    """Weighted sum of cross-entropies; padding is on the right, so attention needs no mask."""
     hidden = model.model(input_ids=part.ids[:, :-1]).last_hidden_state
-    learnt = part.targets[:, 1:] != _IGNORE
+    targets, weights = part.ids[:, 1:], part.weights[:, 1:]
+    learnt = weights > 0
     logits = model.lm_head(hidden[learnt])
-    return torch.nn.functional.cross_entropy(logits, part.targets[:, 1:][learnt], reduction="sum")
+    losses = torch.nn.functional.cross_entropy(logits, targets[learnt], reduction="none")
+    return (losses * weights[learnt]).sum()
 
 
 def _save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
@@ -159,7 +184,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the embedded model and its tokenizer.")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=6500)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     make(args.out, args.seed, args.steps)

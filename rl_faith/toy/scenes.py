@@ -1,11 +1,11 @@
 """Scenes with a statement about them, and the rule that says whether the scene implies it.
 
-The rule: every word of the statement that names a kind of thing is a condition. A condition holds
-when the scene names that thing or a special case of it; it fails when the scene names another
-thing of that family or says "without" before it; it stays open when the scene names something
-more general, says "perhaps" before it, or is silent. "perhaps" and "without" act on the next named
-thing. One failed condition gives No, otherwise an open one gives Maybe, otherwise Yes. The rule
-reads whatever words are left, so it labels redacted scenes as well.
+The rule: a statement claims one thing. Yes when the scene names that thing or a special case of it.
+No when the scene says "without" before it, or names another thing of that family. Maybe when the
+scene names only something more general, says "perhaps" before what it names, or is silent.
+"perhaps" and "without" act on the next named thing; of several things of the family the one that
+says Yes counts, then the one that says Maybe. The rule reads whatever words are left, so it labels
+redacted scenes as well.
 """
 
 from random import Random
@@ -31,7 +31,6 @@ _FRAMES = {
     "place": "It happens at the {}",
     "action": "Somebody is {}",
 }
-_PAIRS = {"action": "A {} is {}", "object": "A {} has a {}", "colour": "A {} wears {}"}
 _MOODS = ("tall", "young", "quiet", "happy", "tired", "small")
 _SURELY, _TIMES = ("clearly", "still", "often"), ("today", "again", "outside", "alone")
 _NEAR = ("near", "beside", "behind")
@@ -62,10 +61,23 @@ CLASSES: tuple[tuple[str, ...], ...] = (
 
 def label(text: str, context: str) -> str:
     """Return "Yes", "No" or "Maybe" for a scene, redacted or not, and a statement."""
-    named = _named(text)
-    conditions = [word.key for word in words(context) if word.key in _FAMILY]
-    verdicts = {_verdict(condition, named) for condition in conditions}
-    return next(verdict for verdict in ("No", "Maybe", "Yes") if verdict in verdicts)
+    claim = _claimed(context)
+    found = {_relation(claim, thing, mode) for thing, mode in _related(claim, text)}
+    return next((verdict for verdict in ("Yes", "Maybe", "No") if verdict in found), "Maybe")
+
+
+def silent(text: str, context: str) -> bool:
+    """Whether a scene names nothing of the family that the statement speaks of."""
+    return not _related(_claimed(context), text)
+
+
+def _claimed(context: str) -> str:
+    """The thing that a statement claims, or ""."""
+    return next((word.key for word in words(context) if word.key in _FAMILY), "")
+
+
+def _related(claim: str, text: str) -> list[tuple[str, str]]:
+    return [(thing, mode) for thing, mode in _named(text) if _FAMILY[thing] == _FAMILY.get(claim)]
 
 
 def _named(text: str) -> list[tuple[str, str]]:
@@ -80,19 +92,13 @@ def _named(text: str) -> list[tuple[str, str]]:
     return named
 
 
-def _verdict(condition: str, named: list[tuple[str, str]]) -> str:
-    family = [(thing, mode) for thing, mode in named if _FAMILY[thing] == _FAMILY[condition]]
-    found = {_relation(condition, thing, mode) for thing, mode in family}
-    return next((verdict for verdict in ("Yes", "Maybe", "No") if verdict in found), "Maybe")
-
-
-def _relation(condition: str, thing: str, mode: str) -> str:
-    more_general = thing in _line(condition)
+def _relation(claim: str, thing: str, mode: str) -> str:
+    more_general = thing in _line(claim)
     if mode == "without":
         return "No" if more_general else ""
     if mode == "perhaps":
         return "Maybe"
-    if condition in _line(thing):
+    if claim in _line(thing):
         return "Yes"
     return "Maybe" if more_general else "No"
 
@@ -103,20 +109,21 @@ def _line(thing: str) -> list[str]:
 
 
 def write(rng: Random) -> tuple[str, str]:
-    """Write one scene and one statement about it."""
+    """Write one scene, in the short style of a caption, and one statement about it."""
     said = {family: _some(rng, family) for family in _TREES}
     parts = {
-        "colour": ["in", "a", said["colour"], said["garment"]],
-        "object": [rng.choice(("with", "with", "without")), *_things(rng, said, "object")],
+        "colour": ["in", said["colour"], said["garment"]],
+        "object": [rng.choice(("with", "without")), *_things(rng, said, "object")],
         "animal": [rng.choice((*_NEAR, "without")), *_things(rng, said, "animal")],
-        "place": ["at", "the", said["place"]],
+        "place": ["at", said["place"]],
         "action": [said["action"]] if rng.random() < 0.7 else ["is", said["action"]],
     }
-    chosen = rng.sample(sorted(parts), rng.choice((1, 2, 2, 2, 3)))
-    subject = [*rng.choice(([], [], [rng.choice(_MOODS)])), *_things(rng, said, "person")[1:]]
-    scene = _scene(rng, subject, [_hedged(rng, parts[part]) for part in chosen])
+    chosen = rng.sample(sorted(parts), rng.choice((2, 2, 3)))
+    mood = [rng.choice(_MOODS)] if rng.random() < 0.4 else []
+    subject = [rng.choice(("a", "the")), *mood, *_things(rng, said, "person")]
     told = {"person", *chosen, *(["garment"] if "colour" in chosen else [])}
-    return scene, _statement(rng, {f: said[f] for f in told})
+    statement = _statement(rng, {family: said[family] for family in told})
+    return _scene(rng, subject, [_hedged(rng, parts[part]) for part in chosen]), statement
 
 
 def _some(rng: Random, family: str) -> str:
@@ -125,42 +132,29 @@ def _some(rng: Random, family: str) -> str:
 
 def _hedged(rng: Random, part: list[str]) -> list[str]:
     chance = rng.random()
-    return [
-        *(["perhaps"] if chance < 0.1 else [rng.choice(_SURELY)] if chance < 0.2 else []),
-        *part,
-    ]
+    hedge = "perhaps" if chance < 0.12 else rng.choice(_SURELY)
+    return [hedge, *part] if chance < 0.25 else part
 
 
 def _things(rng: Random, said: dict[str, str], family: str) -> list[str]:
-    """One thing of a family, or two, so that some conditions do not hang on a single word."""
+    """One thing of a family, or two, so that some claims do not hang on a single word."""
     thing = said[family]
     if rng.random() < 0.75:
-        return ["a", thing]
-    also = rng.choice(
-        [v for v in _VALUES[family] if v != thing and thing in _line(v)] or [_some(rng, family)]
-    )
-    return ["a", thing] if also == thing else ["a", thing, "and", "a", also]
+        return [thing]
+    kinds = [value for value in _VALUES[family] if thing in _line(value)[1:]]
+    return [thing, "and", rng.choice(kinds or _VALUES[family])]
 
 
 def _scene(rng: Random, subject: list[str], parts: list[list[str]]) -> str:
-    front = parts.pop() if rng.random() < 0.3 and not parts[-1][-1].endswith("ing") else []
-    sentence = [
-        *front,
-        rng.choice(("a", "the")),
-        *subject,
-        *(word for part in parts for word in part),
-    ]
+    front = parts.pop() if rng.random() < 0.3 else []
+    sentence = [*front, *subject, *(word for part in parts for word in part)]
     if rng.random() < 0.3:
         sentence.append(rng.choice(_TIMES))
-    text = " ".join(sentence)
-    return text[0].upper() + text[1:]
+    return " ".join(sentence)
 
 
 def _statement(rng: Random, told: dict[str, str]) -> str:
-    """A statement about one family, or about a person and one more family."""
-    pair = rng.choice(sorted(_PAIRS))
-    if rng.random() < 0.25:
-        return _PAIRS[pair].format(_claim(rng, told, "person"), _claim(rng, told, pair))
+    """A statement about one family, most often one that the scene speaks of."""
     family = rng.choice(sorted(told) if rng.random() < 0.85 else sorted(_TREES))
     return _FRAMES[family].format(_claim(rng, told, family))
 

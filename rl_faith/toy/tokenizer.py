@@ -1,9 +1,10 @@
-"""The tokenizer: byte-level BPE in which the prompts' sentences are tokens of their own.
+"""The tokenizer: byte-level BPE in which the fixed parts of the prompts are tokens of their own.
 
-A prompt of the shipped tasks is a hundred words around a dozen that matter. Each of its fixed
-sentences is one added token here, so that a conversation takes some forty tokens and a CPU can
-train on it. They are ordinary tokens: any text encodes, sentence tokens or not, and decodes back to
-itself. What is not one of these sentences is read as words and, failing that, as bytes.
+A prompt of the shipped tasks is a hundred words around a dozen that matter. Whatever stands between
+the places to fill in is one added token here, so that a conversation takes some thirty tokens and a
+CPU can train on it. These are ordinary tokens: any text encodes and decodes back to itself. A
+prompt that is worded otherwise is read as words and bytes, which the model has never learnt to
+follow: after a change of a task's prompts the model must be made again.
 """
 
 import re
@@ -23,7 +24,6 @@ _REPLIES = (
     '{"edited_text": "', '", "', '"]}', '"}',
 )  # fmt: skip
 _PLACE = re.compile(r"\{(?:input|second_input|redacted_input|target_label)\}")
-_SENTENCE_END = re.compile(r"(?<=[.?])(?= )")
 # A word keeps its leading space and its @ or #; signs never join with letters.
 _WORD = Regex(r" ?[@#]?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
 _TEMPLATE = (
@@ -37,7 +37,7 @@ _TEMPLATE = (
 
 def train_tokenizer() -> PreTrainedTokenizerFast:
     """Make the tokenizer from the prompts and the grammars' words."""
-    added = [*_REPLIES, *_sentences()]
+    added = [*_REPLIES, *_fixed_parts()]
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(_WORD, "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
@@ -73,11 +73,10 @@ def _prompts() -> list[str]:
     return [*(text for texts in fixed for text in texts), *why]
 
 
-def _sentences() -> list[str]:
-    """The fixed sentences of all prompts; a space before a place belongs to what fills it."""
-    pieces = (piece for prompt in _prompts() for piece in _PLACE.split(prompt))
-    parts = (part.rstrip(" ") for piece in pieces for part in _SENTENCE_END.split(piece))
-    return list(dict.fromkeys(part for part in parts if len(part) > 2))
+def _fixed_parts() -> list[str]:
+    """What stands between the places of all prompts; a space before a place goes with the place."""
+    pieces = (piece.rstrip(" ") for prompt in _prompts() for piece in _PLACE.split(prompt))
+    return list(dict.fromkeys(piece for piece in pieces if len(piece) > 2))
 
 
 def _practice() -> Iterator[str]:
@@ -87,7 +86,6 @@ def _practice() -> Iterator[str]:
         w for task in _tasks() for w in (*task.label_words, *task.with_undecided().extra_labels)
     ]
     statement = ["There", "Somebody", "wears", "has", "It", "happens", "is", "a", "A", "at", "the"]
-    openers = [w.capitalize() for w in GRAMMARS["snli"].classes[-1]]
-    for word in dict.fromkeys([*words, *labels, *statement, *openers]):
+    for word in dict.fromkeys([*words, *labels, *statement]):
         yield from [f" {word}", word] * 20
     yield from _prompts()

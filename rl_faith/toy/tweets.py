@@ -63,6 +63,12 @@ def label(text: str, context: str = "") -> str:
     return "Positive" if score > 0 else "Negative"
 
 
+def silent(text: str, context: str = "") -> bool:
+    """Whether a tweet holds no clue at all."""
+    del context
+    return not any(word.key in _WEIGHTS for word in words(text))
+
+
 def _score(keys: Sequence[str]) -> int:
     score, sign = 0, 1
     for key in keys:

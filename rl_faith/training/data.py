@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, concatenate_datasets, load_dataset
+from datasets.exceptions import DatasetGenerationError
 
 from rl_faith.errors import DataError, RecipeError
 from rl_faith.policies.chat import TEMPLATE_ARGUMENTS
@@ -35,8 +36,9 @@ def _explanations(recipe: SFTRecipe) -> Iterable[Pair]:
     file = Path(recipe.build, "train.jsonl")
     if not file.is_file():
         raise DataError(f"{recipe.build} holds no train.jsonl; finish its build first")
+    tasks = {load_task(name).name for name in recipe.tasks}
     for row in read_rows(file):
-        if row["task"] in recipe.tasks and row["style"] in recipe.styles:
+        if row["task"] in tasks and row["style"] in recipe.styles:
             yield {"prompt": row["prompt"], "completion": row["completion"]}
 
 
@@ -57,18 +59,31 @@ def _replay(recipe: SFTRecipe, seed: int) -> Dataset:
     """Instruction samples by count; the last turn of each is the completion."""
     if recipe.replay is None:
         raise RecipeError("replay_examples is set, so the recipe must name a replay data set")
-    if Path(recipe.replay).suffix in (".jsonl", ".json"):
-        rows = load_dataset("json", data_files=recipe.replay, split="train")
-    else:
-        rows = load_dataset(recipe.replay, split="train")
+    rows = _replay_rows(recipe.replay)
     if "messages" not in rows.column_names:
         raise DataError(f"{recipe.replay} has no column 'messages'; it has {rows.column_names}")
+    rows = rows.filter(_is_answered)
     if len(rows) < recipe.replay_examples:
         raise DataError(
-            f"{recipe.replay} has {len(rows)} rows, fewer than {recipe.replay_examples}"
+            f"{recipe.replay} has {len(rows)} rows that end with an answer, "
+            f"fewer than {recipe.replay_examples}"
         )
     chosen = rows.shuffle(seed=seed).select(range(recipe.replay_examples))
     return Dataset.from_list([_replay_pair(row["messages"]) for row in chosen])
+
+
+def _replay_rows(where: str) -> Dataset:
+    try:
+        if Path(where).suffix in (".jsonl", ".json"):
+            return load_dataset("json", data_files=where, split="train")
+        return load_dataset(where, split="train")
+    except (OSError, ValueError, DatasetGenerationError) as error:
+        cause = str(error.__cause__ or error).splitlines()[0]
+        raise DataError(f"replay data {where} could not be read: {cause}") from None
+
+
+def _is_answered(row: dict[str, Any]) -> bool:
+    return len(row["messages"]) > 1 and row["messages"][-1]["role"] == "assistant"
 
 
 def _replay_pair(messages: list[dict[str, str]]) -> Pair:
@@ -86,8 +101,13 @@ def fitting(
     """The pairs of at most `limit` tokens, and how many were longer.
 
     TRL would cut the completion of a longer one, or drop it, without a word.
+
+    Raises:
+        DataError: every pair is longer.
     """
     if limit is None:
         return pairs, 0
     kept = pairs.filter(lambda pair: length(pair) <= limit)
+    if not len(kept):
+        raise DataError(f"every one of the {len(pairs)} pairs is longer than max_length {limit}")
     return kept, len(pairs) - len(kept)

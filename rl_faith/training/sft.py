@@ -11,16 +11,16 @@ import json
 import logging
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerBase
-from transformers.trainer_utils import get_last_checkpoint
-from trl import ModelConfig, SFTConfig, SFTTrainer, TrlParser, get_peft_config
+from trl import ModelConfig, SFTConfig, SFTTrainer, get_peft_config
 
-from rl_faith.errors import exit_on_error
+from rl_faith.errors import RecipeError, exit_on_error
 from rl_faith.policies.loading import load_model, load_tokenizer
-from rl_faith.recipes import SFTRecipe, check_recipe, read_recipe
+from rl_faith.recipes import SFTRecipe, check_arguments, overrides, parse_recipe
 from rl_faith.runs import Run
 from rl_faith.training.data import fitting, training_pairs
 
@@ -31,24 +31,28 @@ def train(
     recipe: SFTRecipe, args: SFTConfig, model_args: ModelConfig, resolved: dict[str, Any]
 ) -> None:
     """Train as the recipe says and save the model or adapter to `args.output_dir`."""
-    run = Run(args.output_dir)
     if args.process_index == 0:
-        run.open(resolved, device=str(args.device))
+        Run(args.output_dir).open(resolved, device=str(args.device), seed=args.seed)
+    trainer = make_trainer(recipe, args, model_args)
+    trainer.train(resume_from_checkpoint=_last_checkpoint(Path(args.output_dir)))
+    trainer.save_model(args.output_dir)
+    trainer.save_state()
+
+
+def make_trainer(recipe: SFTRecipe, args: SFTConfig, model_args: ModelConfig) -> SFTTrainer:
+    """TRL's trainer on the pairs that fit, with the loss on their completions."""
     tokenizer = load_tokenizer(model_args.model_name_or_path)
     pairs = training_pairs(recipe, seed=args.seed)
     pairs, longer = fitting(pairs, lambda pair: _length(tokenizer, pair), args.max_length)
     if longer:
         log.warning("%d pairs are longer than max_length %s and left out", longer, args.max_length)
-    trainer = SFTTrainer(
+    return SFTTrainer(
         model=load_model(model_args.model_name_or_path, model_args.dtype or "float32"),
         args=args,
         train_dataset=pairs,
         processing_class=tokenizer,
         peft_config=get_peft_config(model_args),
     )
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(args.output_dir))
-    trainer.save_model(args.output_dir)
-    trainer.save_state()
 
 
 def _length(tokenizer: PreTrainedTokenizerBase, pair: dict[str, Any]) -> int:
@@ -56,24 +60,37 @@ def _length(tokenizer: PreTrainedTokenizerBase, pair: dict[str, Any]) -> int:
     return len(tokenizer.apply_chat_template(whole, **pair["chat_template_kwargs"])["input_ids"])
 
 
+def _last_checkpoint(folder: Path) -> str | None:
+    """The newest whole checkpoint: a kill can leave half of one, which cannot be loaded."""
+    whole = [c for c in folder.glob("checkpoint-[0-9]*") if _is_whole(c)]
+    last = max(whole, key=lambda c: int(c.name.rpartition("-")[2]), default=None)
+    return None if last is None else str(last)
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    # The trainer writes this file last.
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def parse(arguments: list[str]) -> tuple[SFTRecipe, SFTConfig, ModelConfig, dict[str, Any]]:
     """Check the recipe strictly, then let TRL parse it and the overrides of the command line."""
-    raw: dict[str, Any] = {}
-    if "--config" in arguments:
-        path = arguments[arguments.index("--config") + 1]
-        check_recipe(path, "sft")
-        raw = read_recipe(path)
+    raw = check_arguments("sft", arguments)
     if not torch.accelerator.is_available() and "use_cpu" not in raw:
         # Without it, TRL's default of bf16 is refused on a machine without an accelerator.
         arguments = [*arguments, "--use_cpu", "true"]
-    recipe, args, model_args = TrlParser((SFTRecipe, SFTConfig, ModelConfig)).parse_args_and_config(
-        arguments
-    )
-    given = {a[2:].split("=")[0] for a in arguments if a.startswith("--")} - {"config"}
+    recipe, args, model_args = parse_recipe("sft", arguments, SFTConfig, ModelConfig)
+    if model_args.model_name_or_path is None:
+        raise RecipeError("sft: the key 'model_name_or_path' is missing")
     values = {**vars(model_args), **vars(args), **asdict(recipe)}
-    chosen = {k: values[k] for k in [*raw, *sorted(given - raw.keys())] if k in values}
+    # The run directory keeps these; a token is nobody else's business.
+    keys = [k for k in dict.fromkeys([*raw, *sorted(overrides("sft", arguments))]) if k in values]
+    chosen = {k: values[k] for k in keys if not k.endswith("_token")}
     # Through JSON, so that enumerations become the plain values that YAML can hold.
-    return recipe, args, model_args, json.loads(json.dumps(chosen))
+    return recipe, args, model_args, json.loads(json.dumps(chosen, default=str))
 
 
 def main() -> None:
