@@ -101,6 +101,7 @@ def test_replies_that_name_one_word(reply):
     "reply",
     [
         *(
+            "words: hate, awful",
             "hate, awful",
             "Answer: hate, awful",
             "hate; awful",

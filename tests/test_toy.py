@@ -234,7 +234,7 @@ def test_model_explains_in_the_asked_format(name, style, key, budget, explain):
         _is_edit(e.input, style, _told(reply, key if budget == "multi" else ""), budget)
         for e, _, reply in explain(name, style, budget)
     ]
-    assert sum(valid) / N >= 0.9
+    assert sum(valid) / N >= 0.85
 
 
 @pytest.mark.parametrize("name", TASKS)

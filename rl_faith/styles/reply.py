@@ -68,12 +68,13 @@ def _damaged_value(reply: str, key: str) -> Any | None:
 
 
 def _opening(key: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:^[ \t]*+|[{{,]\s*+)[\"'“‘]?{key}[\"'”’]?\s*+:", re.MULTILINE)
+    return re.compile(rf"(?:^[ \t]*+[\"'“‘]|[{{,]\s*+[\"'“‘]?){key}[\"'”’]?\s*+:", re.MULTILINE)
 
 
 def _readings(reply: str, key: str) -> list[str]:
-    """What the reply may mean when it is not JSON, likeliest first."""
-    if _opening(key).search(reply) or _object(answer_of(reply), 0):
+    """What the reply may mean when it is not JSON with texts, likeliest first."""
+    values = _object(answer_of(reply), 0).values()
+    if _opening(key).search(reply) or any(isinstance(value, str | list) for value in values):
         return []
     if not (body := _behind_prefix(reply)):
         return []
