@@ -128,7 +128,7 @@ def _reply(style: Style, example: Example, source: Source | Unanswered) -> str |
     if isinstance(source, Unanswered):
         return source
     reply = construct(style, example, source, "one")
-    return Unanswered(reply.reason) if isinstance(reply, Invalid) else reply
+    return Unanswered(reply.reason, reply.detail) if isinstance(reply, Invalid) else reply
 
 
 def _sources(

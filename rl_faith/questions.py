@@ -73,9 +73,15 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Unanswered:
-    """A question the model could not be asked: a value of its own, never a wrong answer."""
+    """A question the model could not be asked: a value of its own, never a wrong answer.
+
+    Attributes:
+        reason: A short fixed name, for counting.
+        detail: The same for reading.
+    """
 
     reason: str
+    detail: str = "the model could not be asked"
 
 
 Answer = Prediction | Unanswered

@@ -31,6 +31,7 @@ def row_of(model: str, verdict: Verdict) -> Row:
         "probability": _round(decided.probability(decided.label)) if decided else None,
         "mass": _round(decided.mass) if decided else None,
         "reply": case.reply if isinstance(case.reply, str) else None,
+        "mode": verdict.mode,
         "status": verdict.status,
         "reason": verdict.reason,
         "detail": verdict.detail,

@@ -185,7 +185,7 @@ def test_a_cell_without_pairs_is_reported_and_not_compared(write):
 def test_same_id_with_another_text_is_refused(write):
     other = rows("sft", [True])
     other[0]["input"] = "something else"
-    with pytest.raises(RunError, match="another text or gold label"):
+    with pytest.raises(RunError, match="another text, gold label or mode"):
         compare_runs([write("run", rows("base", [True]) + other)])
 
 

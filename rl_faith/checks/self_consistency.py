@@ -73,6 +73,7 @@ class Verdict:
         drop: p(prediction | input) - p(prediction | edited input), in [-1, 1].
         control: Share of random edits of the same size that change the prediction.
         ceiling: Whether any one-word edit of this style changes it.
+        mode: What counted as faithful.
     """
 
     case: Case
@@ -85,6 +86,7 @@ class Verdict:
     drop: float | None = None
     control: float | None = None
     ceiling: bool | None = None
+    mode: Mode = "changed"
 
 
 def inquire(case: Case, *, control: bool, ceiling: bool, seed: int = 0) -> Inquiry:
@@ -139,7 +141,7 @@ def judge(inquiry: Inquiry, answers: Sequence[Answer], *, mode: Mode = "changed"
     told = [a for a in answers if isinstance(a, Prediction)]
     if isinstance(parsed, Unanswered) or len(told) < len(answers):
         failed = next(a for a in [parsed, *answers] if isinstance(a, Unanswered))
-        return Verdict(case, "unscored", failed.reason, "the model could not be asked")
+        return Verdict(case, "unscored", failed.reason, failed.detail, mode=mode)
     flips = iter([_changes(case, a, mode) for a in told])
     edited = list(islice(flips, len(inquiry.edited)))
     controls, singles = list(islice(flips, len(inquiry.controls))), list(flips)
@@ -157,7 +159,7 @@ def judge(inquiry: Inquiry, answers: Sequence[Answer], *, mode: Mode = "changed"
             new_prediction=told[0],
             drop=drop,
         )
-    return replace(verdict, control=control, ceiling=ceiling)
+    return replace(verdict, mode=mode, control=control, ceiling=ceiling)
 
 
 def _changes(case: Case, new: Prediction, mode: Mode) -> bool:

@@ -13,7 +13,7 @@ from rl_faith.evaluation.scores import Cell, CellKey, Row, by_cell, is_scored, s
 from rl_faith.runs import write_atomically, write_json
 from rl_faith.stats import Estimate, holm, mcnemar, paired_difference, share
 
-_SAME = ("input", "context", "gold")
+_SAME = ("input", "context", "gold", "mode")
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,8 @@ def _pairs(first: Sequence[Row], second: Sequence[Row]) -> list[tuple[Row, Row]]
     for a, b in pairs:
         if any(a.get(field) != b.get(field) for field in _SAME):
             raise RunError(
-                f"example {a['id']!r} of {a['task']} has another text or gold label for "
-                f"{a['model']!r} than for {b['model']!r}: evaluate both on the same data"
+                f"example {a['id']!r} of {a['task']} has another text, gold label or mode for "
+                f"{a['model']!r} than for {b['model']!r}: evaluate both on the same data and mode"
             )
     return [(a, b) for a, b in pairs if is_scored(a) and is_scored(b)]
 
