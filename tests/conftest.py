@@ -139,7 +139,7 @@ def adapter(built, tmp_path_factory) -> Path:
     from rl_faith.training.sft import parse, train  # noqa: PLC0415 - brings torch
 
     out = tmp_path_factory.mktemp("adapter")
-    train(*parse(["--config", "recipes/toy/sft.yaml", *sft_overrides(built, out)]))
+    train(*parse(["--config", "recipes/toy/sft-lora.yaml", *sft_overrides(built, out)]))
     return out
 
 

@@ -24,7 +24,7 @@ from rl_faith.tasks import load_examples, load_task
 from rl_faith.training.data import training_pairs
 from rl_faith.training.sft import make_trainer, parse, train
 
-RECIPE = "recipes/toy/sft.yaml"
+RECIPE = "recipes/toy/sft-lora.yaml"
 
 
 def arguments(built, out, *more):
