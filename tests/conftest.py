@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -107,6 +108,8 @@ def fork(tmp_path) -> Callable[..., Fork]:
 
 
 def _quietly(log: str, function: Callable[..., None], arguments: tuple) -> None:
+    # A shell starts background jobs with SIGINT ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with Path(log).open("w") as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)
