@@ -312,3 +312,9 @@ def test_a_gpu_answers_as_the_processor_does(policy, questions):
     there = TransformersPolicy.load("toy", device="cuda")
     for a, b in zip(there.predict(questions), policy.predict(questions), strict=True):
         assert_near(a, b.logprobs, 1e-3)
+
+
+def test_adapter_that_names_no_base_model_is_refused(tmp_path):
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match="does not name its base model"):
+        load_model(str(tmp_path))

@@ -62,7 +62,10 @@ def base_of(name: str) -> str | None:
     config = Path(name, "adapter_config.json")
     if not config.is_file():
         return None
-    return str(json.loads(config.read_text(encoding="utf-8"))["base_model_name_or_path"])
+    base = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
+    if not base:
+        raise ModelError(f"{config} does not name its base model; add base_model_name_or_path")
+    return str(base)
 
 
 def _merged(name: str) -> PreTrainedModel:
