@@ -111,7 +111,8 @@ class SFTRecipe:
         data: As in `BuildRecipe` (predictions).
         tasks: Which tasks to train on.
         examples_per_task: Label-balanced, from the training split (predictions).
-        replay: Hub id or JSONL file with a `messages` column, mixed in against forgetting.
+        replay: Hub id or JSONL file with a `messages` column, or "toy" for the embedded model's
+            own training conversations without explanations; mixed in against forgetting.
         replay_examples: How many of those.
     """
 

@@ -25,6 +25,7 @@ _MIX = {
     "counterfactual multi": 12,
     "replacement": 9,
 }
+_DECISIONS = ("decide", "decide redacted", "replacement")
 _TASK_MIX = {"sentiment140": 5, "snli": 8, "ag_news": 6}
 _KEYS = {"attribution": "words", "redaction": "redacted_text", "counterfactual": "edited_text"}
 _OTHER_LABEL = 0.1
@@ -60,6 +61,15 @@ def dialogues(seed: int) -> Iterator[Dialogue]:
         name = rng.choices(list(_TASK_MIX), weights=list(_TASK_MIX.values()))[0]
         kind = rng.choices(list(_MIX), weights=list(_MIX.values()))[0]
         yield _dialogue(name, next(streams[name]), kind, rng)
+
+
+def decisions(seed: int) -> Iterator[Dialogue]:
+    """Endless conversations of the base's training without its explanations: replay for SFT."""
+    rng = Random(f"decisions {seed}")
+    streams = {name: stream(name, rng, {e.input for e in data(name)["test"]}) for name in GRAMMARS}
+    while True:
+        for name in GRAMMARS:
+            yield _dialogue(name, next(streams[name]), rng.choice(_DECISIONS), rng)
 
 
 def _recital(rng: Random) -> Dialogue:

@@ -1,6 +1,7 @@
 """Training pairs for the SFT stage: prompt and completion as conversations."""
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from rl_faith.questions import assistant, to_chat
 from rl_faith.recipes import SFTRecipe
 from rl_faith.runs import read_rows
 from rl_faith.tasks import load_examples, load_task
+from rl_faith.toy.dialogues import decisions
 
 Pair = dict[str, Any]
+_TOY_REPLAY = 10_000
 
 
 def training_pairs(recipe: SFTRecipe, *, seed: int) -> Dataset:
@@ -73,6 +76,9 @@ def _replay(recipe: SFTRecipe, seed: int) -> Dataset:
 
 
 def _replay_rows(where: str) -> Dataset:
+    if where == "toy":
+        chats = islice(decisions(0), _TOY_REPLAY)
+        return Dataset.from_list([{"messages": to_chat(d.conversation)} for d in chats])
     try:
         if Path(where).suffix in (".jsonl", ".json"):
             return load_dataset("json", data_files=where, split="train")
