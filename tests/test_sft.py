@@ -375,3 +375,11 @@ def test_accelerate_launches_the_stage(built, adapter, tmp_path):
         check=True, timeout=600, capture_output=True,
     )  # fmt: skip
     assert losses(tmp_path) == losses(adapter)
+
+
+def test_toy_replay_is_decisions_without_explanations(built):
+    own = len(training_pairs(recipe_for(built), seed=0))
+    pairs = training_pairs(recipe_for(built, replay="toy", replay_examples=9), seed=0)
+    replayed = list(pairs)[own:]
+    assert len(replayed) == 9
+    assert all(len(pair["prompt"]) == len(pair["completion"]) == 1 for pair in replayed)
