@@ -40,3 +40,8 @@ def exit_on_error() -> Iterator[None]:
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped; run the same command again to go on\n")
         sys.exit(130)
+
+
+def one_line(said: object) -> str:
+    """A message of several lines as one."""
+    return " ".join(str(said).split())

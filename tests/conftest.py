@@ -44,8 +44,15 @@ class Outcome:
 Cli = Callable[..., Outcome]
 
 
+@pytest.fixture(scope="session")
+def stages() -> None:
+    """Imports what the commands import: `datasets` logs to the stderr that it finds first."""
+    import rl_faith.stages  # noqa: PLC0415
+    import rl_faith.training.sft  # noqa: F401, PLC0415
+
+
 @pytest.fixture
-def cli(capsys) -> Cli:
+def cli(stages, capsys) -> Cli:
     """Run `rl-faith ...` in this process."""
     from rl_faith.cli import main  # noqa: PLC0415 - brings torch
 
@@ -53,7 +60,7 @@ def cli(capsys) -> Cli:
 
 
 @pytest.fixture
-def sft(capsys, monkeypatch) -> Cli:
+def sft(stages, capsys, monkeypatch) -> Cli:
     """Run `python -m rl_faith.training.sft ...` in this process."""
     from rl_faith.training.sft import main  # noqa: PLC0415 - brings torch
 

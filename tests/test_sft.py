@@ -189,6 +189,12 @@ def test_replay_that_is_not_there_is_refused(built):
         ({"build": None}, RecipeError, "must name a build directory"),
         ({"build": "none"}, DataError, r"none holds no train\.jsonl; finish its build first"),
         ({"replay_examples": 1}, RecipeError, "must name a replay data set"),
+        ({"replay_predictions": 999}, DataError, r"explains \d+ predictions, fewer than .* 999"),
+        (
+            {"replay_predictions": 1, "train_on": "predictions", "data": "toy"},
+            RecipeError,
+            "replay_predictions needs a build",
+        ),
     ],
 )
 def test_incomplete_recipe_is_refused(built, chosen, kind, told):
@@ -383,3 +389,19 @@ def test_toy_replay_is_decisions_without_explanations(built):
     replayed = list(pairs)[own:]
     assert len(replayed) == 9
     assert all(len(pair["prompt"]) == len(pair["completion"]) == 1 for pair in replayed)
+
+
+def test_replayed_predictions_are_the_models_own_answers_to_the_builds_questions(built):
+    own = len(training_pairs(recipe_for(built), seed=0))
+    pairs = training_pairs(recipe_for(built, replay_predictions=5), seed=0)
+    answers = {str(p["prompt"][:1]): p["prediction"] for p in read_rows(built / "train.jsonl")}
+    replayed = list(pairs)[own:]
+    assert len(replayed) == 5
+    for pair in replayed:
+        assert pair["completion"] == to_chat((assistant(answers[str(pair["prompt"])]),))
+
+
+def test_replayed_predictions_are_of_different_questions(built):
+    own = len(training_pairs(recipe_for(built), seed=0))
+    pairs = training_pairs(recipe_for(built, replay_predictions=5), seed=0)
+    assert len({str(pair["prompt"]) for pair in list(pairs)[own:]}) == 5

@@ -1,8 +1,9 @@
 """Training pairs for the SFT stage: prompt and completion as conversations."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from datasets import Dataset, concatenate_datasets, load_dataset
@@ -17,45 +18,66 @@ from rl_faith.tasks import load_examples, load_task
 from rl_faith.toy.dialogues import decisions
 
 Pair = dict[str, Any]
-_TOY_REPLAY = 10_000
+_TOY_REPLAY = 30_000
 
 
 def training_pairs(recipe: SFTRecipe, *, seed: int) -> Dataset:
     """The pairs the recipe names, with the replay pairs behind them (Doi, 3.2)."""
-    pairs = list(
-        _explanations(recipe) if recipe.train_on == "explanations" else _labels(recipe, seed)
-    )
+    if recipe.replay_predictions and recipe.train_on != "explanations":
+        raise RecipeError("replay_predictions needs a build, so train_on must be 'explanations'")
+    pairs = _explanations(recipe) if recipe.train_on == "explanations" else _labels(recipe, seed)
     if not pairs:
         raise DataError("the recipe selects no training pair; see its tasks and styles")
+    if recipe.replay_predictions:
+        pairs += _predictions(pairs, recipe, seed)
     # The same switches as when the policy is asked, or training would render another prompt.
     pairs = [{**pair, "chat_template_kwargs": TEMPLATE_ARGUMENTS} for pair in pairs]
     own = Dataset.from_list(pairs)
     return concatenate_datasets([own, _replay(recipe, seed)]) if recipe.replay_examples else own
 
 
-def _explanations(recipe: SFTRecipe) -> Iterable[Pair]:
+def _explanations(recipe: SFTRecipe) -> list[Pair]:
     if recipe.build is None:
         raise RecipeError("train_on is 'explanations', so the recipe must name a build directory")
     file = Path(recipe.build, "train.jsonl")
     if not file.is_file():
         raise DataError(f"{recipe.build} holds no train.jsonl; finish its build first")
     tasks = {load_task(name).name for name in recipe.tasks}
-    for row in read_rows(file):
-        if row["task"] in tasks and row["style"] in recipe.styles:
-            yield {"prompt": row["prompt"], "completion": row["completion"]}
+    return [
+        {"prompt": row["prompt"], "completion": row["completion"]}
+        for row in read_rows(file)
+        if row["task"] in tasks and row["style"] in recipe.styles
+    ]
 
 
-def _labels(recipe: SFTRecipe, seed: int) -> Iterable[Pair]:
-    """The paper's "w/ Predictions" baseline: the data's labels instead of explanations (4.1)."""
-    for task in map(load_task, recipe.tasks):
-        examples = load_examples(
-            task, "train", source=recipe.data, n=recipe.examples_per_task, seed=seed
+def _predictions(explained: list[Pair], recipe: SFTRecipe, seed: int) -> list[Pair]:
+    """Questions of the build, answered as the model itself answered them.
+
+    The loss of the explanation pairs skips the decision, which therefore drifts; a model whose
+    decisions are others than those explained to it cannot explain them.
+    """
+    # An explanation's prompt is question, prediction, request; styles share the first two.
+    asked = {str(p["prompt"][:-1]): p["prompt"][:-1] for p in explained}
+    if len(asked) < recipe.replay_predictions:
+        raise DataError(
+            f"{recipe.build} explains {len(asked)} predictions, fewer than replay_predictions "
+            f"{recipe.replay_predictions}"
         )
-        for example in examples:
-            yield {
-                "prompt": to_chat(task.ask(example).conversation),
-                "completion": to_chat((assistant(example.gold),)),
-            }
+    chosen = Random(seed).sample(list(asked.values()), recipe.replay_predictions)
+    return [{"prompt": turns[:-1], "completion": turns[-1:]} for turns in chosen]
+
+
+def _labels(recipe: SFTRecipe, seed: int) -> list[Pair]:
+    """The paper's "w/ Predictions" baseline: the data's labels instead of explanations (4.1)."""
+    n = recipe.examples_per_task
+    return [
+        {
+            "prompt": to_chat(task.ask(example).conversation),
+            "completion": to_chat((assistant(example.gold),)),
+        }
+        for task in map(load_task, recipe.tasks)
+        for example in load_examples(task, "train", source=recipe.data, n=n, seed=seed)
+    ]
 
 
 def _replay(recipe: SFTRecipe, seed: int) -> Dataset:

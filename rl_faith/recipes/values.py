@@ -1,0 +1,91 @@
+"""Whether the values of a recipe are of the right kind and within range."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import MISSING, fields
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from rl_faith.errors import RecipeError
+from rl_faith.styles import load_style
+from rl_faith.tasks import load_task
+
+_BUDGETS = ("one", "multi")
+_AT_LEAST = {
+    "examples_per_task": 1,
+    "max_new_tokens": 1,
+    "chunk": 1,
+    "quality_examples": 0,
+    "ceiling_examples": 0,
+    "replay_examples": 0,
+    "replay_predictions": 0,
+}
+
+
+def check_values(path: str | Path, recipe: type, raw: Mapping[str, Any], given: Set[str]) -> None:
+    """Check the values of a recipe file against the dataclass of its stage.
+
+    Raises:
+        RecipeError: a value of the wrong kind or out of range, or a missing key.
+    """
+    # Not `f.type`: the parser of transformers takes the None out of it.
+    kinds = get_type_hints(recipe)
+    for f in fields(recipe):
+        if f.name in raw:
+            if not _fits(raw[f.name], kinds[f.name]):
+                raise RecipeError(
+                    f"recipe {path}: {f.name} is {raw[f.name]!r}; "
+                    f"it must be {_words_for(kinds[f.name])}"
+                )
+            if wrong := flaw(f.name, raw[f.name]):
+                raise RecipeError(f"recipe {path}: {wrong}")
+        elif f.default is MISSING and f.default_factory is MISSING and f.name not in given:
+            raise RecipeError(f"recipe {path}: the key {f.name!r} is missing")
+
+
+def flaw(name: str, value: Any) -> str:
+    """Say what is wrong with a value of the right type; "" if nothing is."""
+    if isinstance(value, int) and value < _AT_LEAST.get(name, value):
+        return f"{name} is {value}; it must be at least {_AT_LEAST[name]}"
+    if isinstance(value, list) and not 0 < len(value) == len(set(value)):
+        return f"{name} is {value}; it must hold one item or more, each once"
+    if name == "budgets" and (unknown := [b for b in value if b not in _BUDGETS]):
+        return f"unknown budget {unknown[0]!r}; known: {', '.join(_BUDGETS)}"
+    return ""
+
+
+def check_names(where: str, tasks: Sequence[str], styles: Sequence[str]) -> None:
+    """Check that tasks and styles exist and that no task is named twice.
+
+    Raises:
+        RecipeError: a style that does not exist, or two tasks of one name.
+        TaskError: a task that does not exist or does not parse.
+    """
+    names = [load_task(task).name for task in tasks]
+    if len(set(names)) < len(names):
+        raise RecipeError(f"{where}: two tasks have the same name: {', '.join(names)}")
+    for style in styles:
+        load_style(style)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    origin = get_origin(kind)
+    if origin is Literal:
+        return value in get_args(kind)
+    if origin in (Union, UnionType):
+        return any(_fits(value, option) for option in get_args(kind))
+    if origin is list:
+        return isinstance(value, list) and all(_fits(v, get_args(kind)[0]) for v in value)
+    return type(value) is kind or (kind is type(None) and value is None)
+
+
+def _words_for(kind: Any) -> str:
+    names = {"int": "a whole number", "str": "a text", "NoneType": "null"}
+    origin = get_origin(kind)
+    if origin is Literal:
+        return " or ".join(map(repr, get_args(kind)))
+    if origin in (Union, UnionType):
+        return " or ".join(map(_words_for, get_args(kind)))
+    if origin is list:
+        return f"a list, each item {_words_for(get_args(kind)[0])}"
+    return names.get(kind.__name__, str(kind.__name__))
