@@ -11,6 +11,8 @@ from pathlib import Path
 
 from rl_faith.errors import RunError
 from rl_faith.evaluation.compare import run as compare
+from rl_faith.evaluation.grid import evaluate
+from rl_faith.recipes import parse_recipe
 from rl_faith.stages import run_stage
 
 log = logging.getLogger(__name__)
@@ -31,7 +33,10 @@ def demo(out: Path) -> None:
     _train(["--build", str(out / "build"), "--output_dir", str(out / "sft")])
     log.info("3/4 evaluate: base and sft on test examples")
     models = ["--models", "base=toy", f"sft={out / 'sft'}"]
-    run_stage("evaluate", [*_config("evaluate"), *models, "--out", str(out / "evaluate")])
+    (grid,) = parse_recipe(
+        "evaluate", [*_config("evaluate"), *models, "--out", str(out / "evaluate")]
+    )
+    evaluate(grid)
     log.info("4/4 compare: written to %s", out / "comparison.md")
     compare([out / "evaluate"], "base", out)
 

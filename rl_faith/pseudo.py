@@ -42,7 +42,7 @@ def read_replacement(reply: str, task: Task, old: str) -> str | Invalid:
     found = words(said)
     if len(found) != 1 or found[0].text != said:
         return Invalid("replacement_not_one_word", f"not exactly one word: {said[:60]!r}")
-    if fold(said) in {fold(label) for label in task.label_words} | {"redacted"}:
+    if fold(said.lstrip("#@")) in {fold(label) for label in task.label_words} | {"redacted"}:
         return Invalid("replacement_is_label", f"a label word or [REDACTED]: {said!r}")
     if fold(said) == fold(old):
         return Invalid("replacement_unchanged", f"the word that stood there: {said!r}")

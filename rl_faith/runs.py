@@ -7,9 +7,10 @@
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -192,7 +193,7 @@ def provenance(device: str, seed: int) -> dict[str, Any]:
     """Where and with what a run was made; nothing from the environment that may be secret."""
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": [Path(sys.argv[0]).name, *_without_tokens(sys.argv[1:])],
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in _PACKAGES},
         "commit": _commit(),
@@ -200,6 +201,18 @@ def provenance(device: str, seed: int) -> dict[str, Any]:
         "device": device,
         "machine": platform.machine(),
     }
+
+
+def _without_tokens(arguments: Sequence[str]) -> list[str]:
+    """The command line, with the values of options like TRL's --hub_token left out."""
+    return [
+        re.sub(r"(token=).*", r"\1***", said) if not _asks_for_token(before) else "***"
+        for before, said in zip(["", *arguments], arguments, strict=False)
+    ]
+
+
+def _asks_for_token(argument: str) -> bool:
+    return argument.startswith("--") and argument.endswith("token")
 
 
 def _version(package: str) -> str | None:

@@ -12,6 +12,7 @@ it, and none looks at more of its neighbours than whether they are letters or wh
 import unicodedata
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import regex
 from rapidfuzz.distance import Levenshtein
@@ -77,9 +78,12 @@ def fold(word: str) -> str:
     return unicodedata.normalize("NFC", canonical).translate(_SAME)
 
 
-def tokens(text: str) -> list[Token]:
+# A text is redacted at each of its words in turn; few entries, since a reply may be long.
+@lru_cache(maxsize=256)
+def tokens(text: str) -> tuple[Token, ...]:
     """Split `text` into words, marks and placeholders, with their offsets."""
-    return [Token(m[0], m.start(), m.end(), m.lastgroup or "mark") for m in _TOKEN.finditer(text)]
+    found = _TOKEN.finditer(text)
+    return tuple(Token(m[0], m.start(), m.end(), m.lastgroup or "mark") for m in found)
 
 
 def words(text: str) -> list[Token]:

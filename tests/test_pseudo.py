@@ -129,6 +129,7 @@ def test_one_word_is_taken_as_the_replacement(reply, word):
         ("redacted", "replacement_is_label"),
         ("Positive", "replacement_is_label"),
         ("negative.", "replacement_is_label"),
+        ("#positive", "replacement_is_label"),
         ("AWFUL", "replacement_unchanged"),
         ("'awful'", "replacement_unchanged"),
     ],

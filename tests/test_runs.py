@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -220,6 +221,15 @@ def test_provenance_holds_nothing_from_the_environment(monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     told = json.dumps(provenance("cpu", 0))
     assert not [name for name, value in os.environ.items() if len(value) > 8 and value in told]
+
+
+@pytest.mark.parametrize(
+    "told", [["--hub_token", "hf_abc"], ["--hub_token=hf_abc"], ["--push_to_hub_token", "hf_abc"]]
+)
+def test_provenance_leaves_tokens_out_of_the_command(monkeypatch, told):
+    monkeypatch.setattr(sys, "argv", ["sft.py", *told, "--seed", "1"])
+    assert "hf_abc" not in json.dumps(provenance("cpu", 0))
+    assert provenance("cpu", 0)["command"][-2:] == ["--seed", "1"]
 
 
 def test_provenance_needs_no_git(monkeypatch):
