@@ -25,6 +25,10 @@ class ModelError(RLFaithError):
     """A model cannot be used: no chat template, wrong adapter, ambiguous label tokens."""
 
 
+class RewardError(RLFaithError):
+    """A reward function cannot be found, failed, or returned what is no reward."""
+
+
 class RunError(RLFaithError):
     """A run directory belongs to another recipe, is incomplete, or cannot be written."""
 

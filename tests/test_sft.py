@@ -12,7 +12,7 @@ import pytest
 import torch
 import yaml
 from conftest import Fork, sft_overrides
-from trl import SFTTrainer
+from trl import SFTConfig, SFTTrainer
 
 from rl_faith.errors import DataError, RecipeError
 from rl_faith.policies.chat import Chat
@@ -21,8 +21,9 @@ from rl_faith.questions import Message, assistant, to_chat
 from rl_faith.recipes import SFTRecipe
 from rl_faith.runs import read_rows
 from rl_faith.tasks import load_examples, load_task
+from rl_faith.training.arguments import parse_training
 from rl_faith.training.data import training_pairs
-from rl_faith.training.sft import make_trainer, parse, train
+from rl_faith.training.sft import make_trainer, train
 
 RECIPE = "recipes/toy/sft-lora.yaml"
 
@@ -32,7 +33,7 @@ def arguments(built, out, *more):
 
 
 def trained(built, out, *more):
-    train(*parse(arguments(built, out, *more)))
+    train(*parse_training("sft", arguments(built, out, *more), SFTConfig))
     return losses(out)
 
 
@@ -42,7 +43,7 @@ def losses(out):
 
 
 def trainer_for(built, out, *more):
-    return make_trainer(*parse(arguments(built, out, *more))[:3])
+    return make_trainer(*parse_training("sft", arguments(built, out, *more), SFTConfig)[:3])
 
 
 def jsonl(path, rows):
@@ -236,7 +237,7 @@ def train_and_die(arguments, steps):
         return step(self, *args, **more)
 
     SFTTrainer.training_step = mortal
-    train(*parse(arguments))
+    train(*parse_training("sft", arguments, SFTConfig))
 
 
 @pytest.fixture(scope="module")
@@ -323,7 +324,9 @@ def test_run_directory_holds_recipe_and_provenance(adapter, built):
 
 
 def test_token_is_not_written_to_the_run_directory(built, tmp_path):
-    resolved = parse(arguments(built, tmp_path, "--hub_token", "hf_secret"))[-1]
+    resolved = parse_training(
+        "sft", arguments(built, tmp_path, "--hub_token", "hf_secret"), SFTConfig
+    )[-1]
     assert "hf_secret" not in json.dumps(resolved)
 
 

@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from functools import cache, partial
 from typing import Any, cast
 
-from rl_faith.checks import inquire, settle
 from rl_faith.errors import RecipeError
+from rl_faith.evaluation.judging import judge_policy
 from rl_faith.evaluation.scores import Cell, score
-from rl_faith.explaining import Wish, explain, predict_labels
+from rl_faith.explaining import Wish
 from rl_faith.policies import Policy
 from rl_faith.policies.transformers import TransformersPolicy
 from rl_faith.recipes import EvaluateRecipe
@@ -107,19 +107,16 @@ def _load(where: str, recipe: EvaluateRecipe, plans: Sequence[_Plan], device: st
 def _judge(
     policy: Policy, model: str, plan: _Plan, recipe: EvaluateRecipe, examples: list[Example]
 ) -> list[Row]:
-    predictions = predict_labels(policy, plan.task, examples)
-    cases = explain(
+    verdicts = judge_policy(
         policy,
         plan.task,
         plan.wishes(examples),
-        predictions,
         max_new_tokens=recipe.max_new_tokens,
+        ceiling=plan.ceiling,
+        seed=recipe.seed,
+        mode=recipe.mode,
     )
-    inquiries = [
-        inquire(case, control=True, ceiling=case.example.id in plan.ceiling, seed=recipe.seed)
-        for case in cases
-    ]
-    return [row_of(model, v) for v in settle(inquiries, policy.predict, mode=recipe.mode)]
+    return [row_of(model, verdict) for verdict in verdicts]
 
 
 def _order(models: Sequence[str], plans: Sequence[_Plan]) -> Callable[[Row], Any]:

@@ -17,6 +17,8 @@ from rl_faith.recipes.kinds import (
     STAGES,
     BuildRecipe,
     EvaluateRecipe,
+    GRPORecipe,
+    RewardSpec,
     SFTRecipe,
 )
 from rl_faith.recipes.parsing import parse_recipe
@@ -27,6 +29,8 @@ __all__ = [
     "STAGES",
     "BuildRecipe",
     "EvaluateRecipe",
+    "GRPORecipe",
+    "RewardSpec",
     "SFTRecipe",
     "check_arguments",
     "check_recipe",

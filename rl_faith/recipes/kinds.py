@@ -1,7 +1,7 @@
 """What the recipe of each stage may hold. Importing this does not import torch."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 ALL_TASKS = ["sentiment140", "snli", "ag_news"]
 ALL_STYLES = ["attribution", "redaction", "counterfactual"]
@@ -105,6 +105,55 @@ class SFTRecipe:
 
 
 @dataclass(frozen=True)
+class RewardSpec:
+    """One entry of `rewards` in a GRPO recipe.
+
+    Attributes:
+        function: Where the reward is (see `rl_faith.training.rewards.load_reward`).
+        weight: Of this reward in the sum.
+        args: What is handed to it besides what it names.
+    """
+
+    function: str
+    weight: float = 1.0
+    args: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The function's name, with its arguments: what figures are logged under."""
+        name = self.function.replace(":", ".").rpartition(".")[2]
+        told = ",".join(f"{key}={value}" for key, value in self.args.items())
+        return f"{name}({told})" if told else name
+
+
+@dataclass(frozen=True)
+class GRPORecipe:
+    """Our part of a GRPO recipe; the rest is TRL's `GRPOConfig` and `ModelConfig`.
+
+    Attributes:
+        rewards: Each a mapping with `function`, and `weight` and `args` where wanted.
+        data: As in `BuildRecipe`.
+        tasks: Which tasks to train on.
+        styles: Of the explanations.
+        budgets: "one" (exactly one word) or "multi" (any number).
+        examples_per_task: Label-balanced, from the training split.
+        held_out_examples: Further ones of the training split, by which the run is watched and its
+            best checkpoint chosen.
+        refresh_steps: Take the predictions in the prompts anew every so many steps; 0 for never.
+    """
+
+    rewards: list[dict[str, Any]]
+    stage: Literal["grpo"] = "grpo"
+    data: str = "hub"
+    tasks: list[str] = field(default_factory=ALL_TASKS.copy)
+    styles: list[str] = field(default_factory=ALL_STYLES.copy)
+    budgets: list[str] = field(default_factory=lambda: ["one"])
+    examples_per_task: int = 5_000
+    held_out_examples: int = 100
+    refresh_steps: int = 0
+
+
+@dataclass(frozen=True)
 class Stage:
     """A kind of recipe: our dataclass, the library dataclasses behind it, and its command."""
 
@@ -125,5 +174,10 @@ STAGES = {
         SFTRecipe,
         "accelerate launch -m rl_faith.training.sft --config",
         (("trl", "trainer/sft_config.py", "SFTConfig"), *_TRAINING),
+    ),
+    "grpo": Stage(
+        GRPORecipe,
+        "accelerate launch -m rl_faith.training.grpo --config",
+        (("trl", "trainer/grpo_config.py", "GRPOConfig"), *_TRAINING),
     ),
 }

@@ -7,6 +7,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from rl_faith.errors import RecipeError
+from rl_faith.recipes.kinds import RewardSpec
 from rl_faith.styles import load_style
 from rl_faith.tasks import load_task
 
@@ -19,6 +20,8 @@ _AT_LEAST = {
     "ceiling_examples": 0,
     "replay_examples": 0,
     "replay_predictions": 0,
+    "held_out_examples": 0,
+    "refresh_steps": 0,
 }
 
 
@@ -47,10 +50,28 @@ def flaw(name: str, value: Any) -> str:
     """Say what is wrong with a value of the right type; "" if nothing is."""
     if isinstance(value, int) and value < _AT_LEAST.get(name, value):
         return f"{name} is {value}; it must be at least {_AT_LEAST[name]}"
+    if name == "rewards":
+        return _reward_flaw(value)
     if isinstance(value, list) and not 0 < len(value) == len(set(value)):
         return f"{name} is {value}; it must hold one item or more, each once"
     if name == "budgets" and (unknown := [b for b in value if b not in _BUDGETS]):
         return f"unknown budget {unknown[0]!r}; known: {', '.join(_BUDGETS)}"
+    return ""
+
+
+def _reward_flaw(entries: list[dict[str, Any]]) -> str:
+    if not entries:
+        return "rewards is empty; name at least one"
+    known = {f.name for f in fields(RewardSpec)}
+    for entry in entries:
+        if unknown := sorted(set(entry) - known):
+            return f"unknown key {unknown[0]!r} of a reward; known: {', '.join(sorted(known))}"
+        if not isinstance(entry.get("function"), str):
+            return f"the reward {entry} names no function"
+        if not isinstance(entry.get("weight", 1.0), int | float):
+            return f"the weight of {entry['function']} is {entry['weight']!r}, not a number"
+        if not isinstance(entry.get("args", {}), dict):
+            return f"the args of {entry['function']} must map names to values"
     return ""
 
 
@@ -76,11 +97,11 @@ def _fits(value: Any, kind: Any) -> bool:
         return any(_fits(value, option) for option in get_args(kind))
     if origin is list:
         return isinstance(value, list) and all(_fits(v, get_args(kind)[0]) for v in value)
-    return type(value) is kind or (kind is type(None) and value is None)
+    return type(value) is (origin or kind) or (kind is type(None) and value is None)
 
 
 def _words_for(kind: Any) -> str:
-    names = {"int": "a whole number", "str": "a text", "NoneType": "null"}
+    names = {"int": "a whole number", "str": "a text", "NoneType": "null", "dict": "a mapping"}
     origin = get_origin(kind)
     if origin is Literal:
         return " or ".join(map(repr, get_args(kind)))

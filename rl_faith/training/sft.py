@@ -7,21 +7,20 @@ is the completion, so the loss falls on the explanation alone. Started again on 
 `output_dir`, it goes on from the last checkpoint.
 """
 
-import json
 import logging
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import PreTrainedTokenizerBase
 from trl import ModelConfig, SFTConfig, SFTTrainer, get_peft_config
 
-from rl_faith.errors import RecipeError, exit_on_error
+from rl_faith.errors import exit_on_error
 from rl_faith.policies.loading import load_model, load_tokenizer
-from rl_faith.recipes import SFTRecipe, check_arguments, overrides, parse_recipe
+from rl_faith.recipes import SFTRecipe
 from rl_faith.runs import Run
+from rl_faith.training.arguments import parse_training
+from rl_faith.training.checkpoints import last_checkpoint
 from rl_faith.training.data import fitting, training_pairs
 
 log = logging.getLogger(__name__)
@@ -34,7 +33,7 @@ def train(
     if args.process_index == 0:
         Run(args.output_dir).open(resolved, device=str(args.device), seed=args.seed)
     trainer = make_trainer(recipe, args, model_args)
-    trainer.train(resume_from_checkpoint=_last_checkpoint(Path(args.output_dir)))
+    trainer.train(resume_from_checkpoint=last_checkpoint(Path(args.output_dir)))
     trainer.save_model(args.output_dir)
     trainer.save_state()
 
@@ -60,44 +59,11 @@ def _length(tokenizer: PreTrainedTokenizerBase, pair: dict[str, Any]) -> int:
     return len(tokenizer.apply_chat_template(whole, **pair["chat_template_kwargs"])["input_ids"])
 
 
-def _last_checkpoint(folder: Path) -> str | None:
-    """The newest whole checkpoint: a kill can leave half of one, which cannot be loaded."""
-    whole = [c for c in folder.glob("checkpoint-[0-9]*") if _is_whole(c)]
-    last = max(whole, key=lambda c: int(c.name.rpartition("-")[2]), default=None)
-    return None if last is None else str(last)
-
-
-def _is_whole(checkpoint: Path) -> bool:
-    # The trainer writes this file last.
-    try:
-        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def parse(arguments: list[str]) -> tuple[SFTRecipe, SFTConfig, ModelConfig, dict[str, Any]]:
-    """Check the recipe strictly, then let TRL parse it and the overrides of the command line."""
-    raw = check_arguments("sft", arguments)
-    if not torch.accelerator.is_available() and "use_cpu" not in raw:
-        # Without it, TRL's default of bf16 is refused on a machine without an accelerator.
-        arguments = [*arguments, "--use_cpu", "true"]
-    recipe, args, model_args = parse_recipe("sft", arguments, SFTConfig, ModelConfig)
-    if model_args.model_name_or_path is None:
-        raise RecipeError("sft: the key 'model_name_or_path' is missing")
-    values = {**vars(model_args), **vars(args), **asdict(recipe)}
-    # The run directory keeps these; a token is nobody else's business.
-    keys = [k for k in dict.fromkeys([*raw, *sorted(overrides("sft", arguments))]) if k in values]
-    chosen = {k: values[k] for k in keys if not k.endswith("_token")}
-    # Through JSON, so that enumerations become the plain values that YAML can hold.
-    return recipe, args, model_args, json.loads(json.dumps(chosen, default=str))
-
-
 def main() -> None:
     """Entry point of `accelerate launch -m rl_faith.training.sft`."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with exit_on_error():
-        train(*parse(sys.argv[1:]))
+        train(*parse_training("sft", sys.argv[1:], SFTConfig))
 
 
 if __name__ == "__main__":

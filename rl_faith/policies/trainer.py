@@ -1,0 +1,164 @@
+"""Asking the model that is being trained, with its weights of this very step.
+
+Inside TRL's trainers a question goes the way the rollouts go: through the trainer's vLLM engine
+where it has one, through the live model otherwise. Only public names of TRL are used; each has a
+test in `tests/test_trl_contract.py`.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from accelerate.utils import gather_object
+from transformers import PreTrainedTokenizerBase
+from trl.models import unwrap_model_for_generation
+
+from rl_faith.policies.chat import Chat
+from rl_faith.policies.scoring import TOO_LONG, Row, ScoringPolicy, Table
+from rl_faith.policies.transformers import TransformersPolicy
+from rl_faith.questions import Answer, Conversation, Question, Unanswered
+
+# vLLM's limit on `logprob_token_ids`.
+_MOST_TOKENS = 128
+
+
+def live_policy(trainer: Any, tokenizer: PreTrainedTokenizerBase) -> "LivePolicy | EnginePolicy":
+    """Return the policy that a GRPO trainer is training, as one that can be asked.
+
+    Every process must call `predict` and `generate` equally often: gathering sharded weights and
+    reaching a shared engine are collective.
+    """
+    if trainer.args.use_vllm:
+        return EnginePolicy(trainer, Chat(tokenizer))
+    return LivePolicy(trainer, tokenizer)
+
+
+class LivePolicy(TransformersPolicy):
+    """Answers with the trainer's own model; sharded weights are gathered while it is asked."""
+
+    def __init__(self, trainer: Any, tokenizer: PreTrainedTokenizerBase) -> None:
+        super().__init__(trainer.accelerator.unwrap_model(trainer.model), tokenizer)
+        self._trainer = trainer
+
+    def predict(self, questions: Sequence[Question]) -> list[Answer]:
+        """As `TransformersPolicy.predict`; each step of the optimizer is a new version."""
+        self.version = self._trainer.state.global_step
+        return super().predict(questions)
+
+    def sync(self) -> None:
+        """Nothing to do: the model is the trainer's own."""
+
+    def read(self, rows: Sequence[Row], tokens: list[int]) -> dict[Row, Table]:
+        """As `TransformersPolicy.read`."""
+        with self._gathered():
+            return super().read(rows, tokens)
+
+    def generate(
+        self, conversations: Sequence[Conversation], *, max_new_tokens: int
+    ) -> list[str | Unanswered]:
+        """As `TransformersPolicy.generate`."""
+        with self._gathered():
+            return super().generate(conversations, max_new_tokens=max_new_tokens)
+
+    @contextmanager
+    def _gathered(self) -> Iterator[None]:
+        trainer, args = self._trainer, self._trainer.args
+        training = self.model.training
+        with unwrap_model_for_generation(
+            trainer.model_wrapped,
+            trainer.accelerator,
+            gather_deepspeed3_params=args.ds3_gather_for_generation,
+            gradient_checkpointing_kwargs=args.gradient_checkpointing_kwargs,
+        ) as model:
+            self.model = model
+            yield
+        self.model.train(training)
+
+
+class EnginePolicy(ScoringPolicy):
+    """Answers through the vLLM engine that writes the trainer's rollouts, colocated or a server.
+
+    TRL syncs the weights before each generation of rollouts, so while rewards are computed the
+    engine holds the current policy.
+    """
+
+    def __init__(self, trainer: Any, chat: Chat) -> None:
+        self._trainer, self._engine = trainer, trainer.vllm_generation
+        super().__init__(chat, _longest(trainer))
+
+    def sync(self) -> None:
+        """Give the engine the current weights, where no rollout has just done so."""
+        self._engine.sync_weights()
+
+    def predict(self, questions: Sequence[Question]) -> list[Answer]:
+        """As `ScoringPolicy.predict`; each step of the optimizer is a new version."""
+        self.version = self._trainer.state.global_step
+        return super().predict(questions)
+
+    def read(self, rows: Sequence[Row], tokens: list[int]) -> dict[Row, Table]:
+        """Log-probabilities by one token per sequence, of exactly the wanted tokens."""
+        asked = [(row, k) for row in rows for k in range(len(row.prefix) + 1)]
+        # Adjacent siblings share the engine's cached prefix.
+        asked.sort(key=lambda place: place[0].ids)
+        prompts = [list(row.prompt + row.prefix[:k]) for row, k in asked]
+        told = self._one_token(prompts, tokens)
+        read: dict[Row, Table] = {row: [[] for _ in range(len(row.prefix) + 1)] for row in rows}
+        for (row, k), known in zip(asked, told, strict=True):
+            read[row][k] = [known[token] for token in tokens]
+        return read
+
+    def _one_token(self, prompts: list[list[int]], tokens: list[int]) -> list[dict[int, float]]:
+        if len(tokens) > _MOST_TOKENS:
+            raise ValueError(f"{len(tokens)} label tokens in one call; vLLM takes {_MOST_TOKENS}")
+        wanted = {"max_tokens": 1, "logprobs": None, "logprob_token_ids": tokens}
+        if self._engine.mode == "server":
+            wanted["logprobs"] = len(tokens)
+        _, _, values, ids = self._call(prompts, {**wanted, "detokenize": False})
+        return [dict(zip(i[0], v[0], strict=True)) for i, v in zip(ids, values, strict=True)]
+
+    def generate(
+        self, conversations: Sequence[Conversation], *, max_new_tokens: int
+    ) -> list[str | Unanswered]:
+        """Return greedy replies, without special tokens and surrounding white space."""
+        prompts = self.chat.ids([self.chat.text(c) for c in conversations])
+        fits = [len(p) + max_new_tokens <= self.longest for p in prompts]
+        short = [list(p) for p, fit in zip(prompts, fits, strict=True) if fit]
+        _, written, _, _ = self._call(short, {"max_tokens": max_new_tokens})
+        texts = self.chat.tokenizer.batch_decode(written, skip_special_tokens=True)
+        replies = iter([text.strip() for text in texts])
+        return [next(replies) if fit else TOO_LONG for fit in fits]
+
+    def _call(self, prompts: list[list[int]], how: dict[str, Any]) -> tuple[Any, ...]:
+        """One call of the engine, with as many prompts from every process."""
+        most = max(gather_object([len(prompts)]))
+        if most == 0:
+            return [], [], [], []
+        padded = prompts + [self._anything()] * (most - len(prompts))
+        with self._asking(how):
+            answer = self._engine.generate(prompts=padded, images=None, num_generations=1)
+        return tuple(part[: len(prompts)] if part is not None else None for part in answer)
+
+    def _anything(self) -> list[int]:
+        """A prompt to ask when this process has nothing left to ask."""
+        return [int(self.chat.tokenizer.eos_token_id)]
+
+    @contextmanager
+    def _asking(self, how: dict[str, Any]) -> Iterator[None]:
+        """Greedy and without the rollouts' sampling settings, which come back afterwards."""
+        engine = self._engine
+        kept = engine.generation_kwargs, engine.structured_outputs_regex
+        plain = {"temperature": 0.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0}
+        engine.generation_kwargs = {**plain, "repetition_penalty": 1.0, **how}
+        engine.structured_outputs_regex = None
+        try:
+            yield
+        finally:
+            engine.generation_kwargs, engine.structured_outputs_regex = kept
+
+
+def _longest(trainer: Any) -> int:
+    config = trainer.accelerator.unwrap_model(trainer.model).config.get_text_config()
+    limit = int(config.max_position_embeddings)
+    engine = trainer.args.vllm_max_model_length
+    # The engine needs room for the one token that it writes.
+    return min(limit, engine or limit) - 1

@@ -1,0 +1,38 @@
+"""From the command line of a training stage to its recipe and TRL's arguments."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from trl import ModelConfig
+
+from rl_faith.errors import RecipeError
+from rl_faith.recipes import check_arguments, overrides, parse_recipe
+
+
+def parse_training(
+    stage: str, arguments: Sequence[str], config: type
+) -> tuple[Any, Any, ModelConfig, dict[str, Any]]:
+    """Check the recipe strictly, then let TRL parse it and the overrides of the command line.
+
+    Returns:
+        Our part of the recipe, TRL's config, its ModelConfig, and the recipe as resolved.
+
+    Raises:
+        RecipeError: as `check_arguments`, or no model.
+    """
+    raw = check_arguments(stage, arguments)
+    if not torch.accelerator.is_available() and "use_cpu" not in raw:
+        # Without it, TRL's default of bf16 is refused on a machine without an accelerator.
+        arguments = [*arguments, "--use_cpu", "true"]
+    recipe, args, model_args = parse_recipe(stage, arguments, config, ModelConfig)
+    if model_args.model_name_or_path is None:
+        raise RecipeError(f"{stage}: the key 'model_name_or_path' is missing")
+    values = {**vars(model_args), **vars(args), **asdict(recipe)}
+    # The run directory keeps these; a token is nobody else's business.
+    keys = [k for k in dict.fromkeys([*raw, *sorted(overrides(stage, arguments))]) if k in values]
+    chosen = {k: values[k] for k in keys if not k.endswith("_token")}
+    # Through JSON, so that enumerations become the plain values that YAML can hold.
+    return recipe, args, model_args, json.loads(json.dumps(chosen, default=str))

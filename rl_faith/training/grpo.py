@@ -1,0 +1,101 @@
+"""The reinforcement stage: GRPO with rewards that ask the current policy again.
+
+    accelerate launch -m rl_faith.training.grpo --config recipes/toy/grpo-self-consistency.yaml
+
+The decision stands in the prompt and the explanation is the completion, as in the SFT stage.
+Started again on the same `output_dir`, it goes on from the last checkpoint.
+"""
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+from trl import GRPOConfig, ModelConfig, get_peft_config
+
+from rl_faith.errors import RecipeError, exit_on_error
+from rl_faith.policies.chat import TEMPLATE_ARGUMENTS
+from rl_faith.policies.loading import load_model, load_tokenizer
+from rl_faith.recipes import GRPORecipe, RewardSpec
+from rl_faith.runs import Run
+from rl_faith.styles import Budget, load_style
+from rl_faith.tasks import load_task
+from rl_faith.training.arguments import parse_training
+from rl_faith.training.checkpoints import last_checkpoint
+from rl_faith.training.panel import Panel
+from rl_faith.training.prompts import Prompts, split_examples
+from rl_faith.training.rewards import Batch, Reward, load_reward
+from rl_faith.training.trainer import Decisions, FaithfulnessTrainer
+
+
+def train(
+    recipe: GRPORecipe, args: GRPOConfig, model_args: ModelConfig, resolved: dict[str, Any]
+) -> None:
+    """Train as the recipe says and save the model or adapter to `args.output_dir`."""
+    trainer = make_trainer(recipe, args, model_args)
+    if args.process_index == 0:
+        Run(args.output_dir).open(resolved, device=str(args.device), seed=args.seed)
+    trainer.train(resume_from_checkpoint=last_checkpoint(Path(args.output_dir)))
+    trainer.save_model(args.output_dir)
+    trainer.save_state()
+
+
+def make_trainer(
+    recipe: GRPORecipe, args: GRPOConfig, model_args: ModelConfig
+) -> FaithfulnessTrainer:
+    """TRL's trainer with the recipe's rewards, prompts and held-out examples."""
+    _check_groups(args)
+    tasks = {task.name: task for task in map(load_task, recipe.tasks)}
+    panel = Panel(tasks, seed=args.seed)
+    specs = [RewardSpec(**entry) for entry in recipe.rewards]
+    args.reward_weights = [spec.weight for spec in specs]
+    # The same switches as when the policy is asked, or training would render another prompt.
+    args.chat_template_kwargs = {**TEMPLATE_ARGUMENTS, **(args.chat_template_kwargs or {})}
+    train_on, held_out = split_examples(recipe, tasks, seed=args.seed)
+    prompts = Prompts(recipe, tasks, train_on)
+    trainer = FaithfulnessTrainer(
+        model=load_model(model_args.model_name_or_path, model_args.dtype or "float32"),
+        reward_funcs=_rewards(specs, panel),
+        args=args,
+        train_dataset=prompts.dataset,
+        eval_dataset=prompts.dataset if held_out else None,
+        processing_class=load_tokenizer(model_args.model_name_or_path),
+        peft_config=get_peft_config(model_args),
+        panel=panel,
+        held_out=held_out,
+        wanted=[
+            (load_style(style), cast(Budget, budget))
+            for style in recipe.styles
+            for budget in recipe.budgets
+        ],
+    )
+    trainer.add_callback(Decisions(prompts, trainer, recipe.refresh_steps))
+    return trainer
+
+
+def _rewards(specs: list[RewardSpec], panel: Panel) -> list[Callable[..., Any]]:
+    batch = Batch(panel)
+    return [Reward(load_reward(spec.function), spec, batch) for spec in specs]
+
+
+def _check_groups(args: GRPOConfig) -> None:
+    """Every process must hold whole groups: a group is unscored as a whole or not at all."""
+    local = args.per_device_train_batch_size * args.steps_per_generation
+    if local % args.num_generations:
+        raise RecipeError(
+            f"grpo: each process generates {local} completions at a time (per_device_train_"
+            f"batch_size x steps_per_generation), which num_generations {args.num_generations} "
+            "does not divide"
+        )
+
+
+def main() -> None:
+    """Entry point of `accelerate launch -m rl_faith.training.grpo`."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    with exit_on_error():
+        train(*parse_training("grpo", sys.argv[1:], GRPOConfig))
+
+
+if __name__ == "__main__":
+    main()

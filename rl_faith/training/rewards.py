@@ -1,0 +1,187 @@
+"""Reward functions as plug-ins: found by name, given what they name, checked in what they return.
+
+A reward is any TRL reward function. What its parameters name is filled in, as pytest fills in
+fixtures: `repredict` (asks the policy in training), `verdicts` (the self-consistency check of
+every completion), TRL's own keywords, and every column of the data set.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from rl_faith.errors import RewardError
+from rl_faith.recipes import RewardSpec
+from rl_faith.training.panel import Panel
+from rl_faith.training.watching import columns, figures
+
+log = logging.getLogger(__name__)
+
+GROUP = "rl_faith.rewards"
+_FILLED = ("repredict", "verdicts")
+_TRL = ("prompts", "completions", "completion_ids", "trainer_state", "log_extra", "log_metric")
+RESERVED = (*_FILLED, *_TRL, "environments")
+
+
+def load_reward(where: str) -> Callable[..., Any]:
+    """Find a reward function.
+
+    Args:
+        where: "path/to/file.py:function", "package.module:function" (or with a dot before the
+            function), or the name of an entry point in the group `rl_faith.rewards`.
+
+    Raises:
+        RewardError: nothing callable there.
+    """
+    module, _, name = where.rpartition(":")
+    try:
+        if module.endswith(".py"):
+            found = getattr(_from_file(Path(module)), name)
+        elif module or "." in where:
+            module, name = (module, name) if module else where.rsplit(".", 1)
+            found = getattr(importlib.import_module(module), name)
+        else:
+            found = _entry_point(where)
+    except (ImportError, AttributeError, OSError) as error:
+        raise RewardError(f"reward {where!r} cannot be loaded: {error}") from None
+    if not callable(found):
+        raise RewardError(f"reward {where!r} is a {type(found).__name__}, not a function")
+    log.info("reward %s from %s", where, inspect.getsourcefile(inspect.unwrap(found)))
+    return found  # type: ignore[no-any-return]
+
+
+def _from_file(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _entry_point(name: str) -> Any:
+    known = entry_points(group=GROUP)
+    if name not in known.names:
+        raise ImportError(f"no such reward; known: {', '.join(sorted(known.names))}")
+    return known[name].load()
+
+
+@dataclass
+class Reward:
+    """A reward function as TRL calls it, with everything it names filled in.
+
+    TRL hands over rank-local slices; each holds whole groups (the GRPO stage makes sure of it).
+    """
+
+    function: Callable[..., Any]
+    spec: RewardSpec
+    panel: "Batch"
+    __name__: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.__name__ = self.spec.name
+        accepted = inspect.signature(self.function).parameters
+        self._takes_all = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
+        self._accepted = frozenset(accepted) - frozenset(self.spec.args)
+        if unknown := [a for a in self.spec.args if a not in accepted and not self._takes_all]:
+            raise RewardError(f"reward {self.__name__} takes no argument {unknown[0]!r}")
+
+    def __call__(self, **given: Any) -> list[float | None]:
+        """Score one batch; see TRL's GRPOTrainer for the keywords."""
+        self.panel.take(given)
+        filled = {**given, "repredict": self.panel.repredict, "verdicts": self.panel.verdicts}
+        named = filled if self._takes_all else {k: filled[k] for k in self._needed(filled)}
+        try:
+            values = self.function(**{**named, **self.spec.args})
+        except Exception as error:
+            ids = ", ".join(given["id"][:3])
+            raise RewardError(
+                f"reward {self.__name__} failed with {type(error).__name__}: {error} "
+                f"(in a batch of {len(given['id'])} completions that begins with {ids})"
+            ) from error
+        return self._checked(values, given)
+
+    def _needed(self, filled: Mapping[str, Any]) -> list[str]:
+        return [name for name in self._accepted if name in filled]
+
+    def _checked(self, values: Any, given: Mapping[str, Any]) -> list[float | None]:
+        """The values, with unscored groups left out.
+
+        Raises:
+            RewardError: not one finite number or None for each, or None for a part of a group.
+        """
+        ids = given["id"]
+        if not isinstance(values, Sequence) or len(values) != len(ids):
+            got = len(values) if isinstance(values, Sequence) else type(values).__name__
+            raise RewardError(f"reward {self.__name__} returned {got} for {len(ids)} completions")
+        for value, example in zip(values, ids, strict=True):
+            if value is not None and not _is_finite(value):
+                raise RewardError(
+                    f"reward {self.__name__} returned {value!r} for example {example}; "
+                    "it must be a finite number or None"
+                )
+        self._check_groups(values, ids)
+        return [
+            None if value is None or spoilt else float(value)
+            for value, spoilt in zip(values, self.panel.unscored, strict=True)
+        ]
+
+    def _check_groups(self, values: Sequence[float | None], ids: Sequence[str]) -> None:
+        scored: dict[Any, bool] = {}
+        for value, group, example in zip(values, self.panel.groups, ids, strict=True):
+            if scored.setdefault(group, value is not None) != (value is not None):
+                raise RewardError(
+                    f"reward {self.__name__} returned None for a part of the completions of "
+                    f"example {example}; a group is scored as a whole or not at all"
+                )
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return math.isfinite(value)
+    except TypeError:
+        return False
+
+
+class Batch:
+    """The batch that TRL is scoring: its verdicts are asked for once, whichever reward comes first.
+
+    Attributes:
+        verdicts: One for each completion.
+        groups: What each completion answers; equal for completions of one group.
+        unscored: Whether the completion could not be judged, for whatever reward.
+    """
+
+    def __init__(self, panel: Panel) -> None:
+        self._panel, self._taken = panel, None
+        self.repredict = panel.repredict
+
+    def take(self, given: Mapping[str, Any]) -> None:
+        """Judge the batch, unless it is the one judged last; log what came of it."""
+        # The very list, which is kept alive here, so that its identity is not used again.
+        if given["completions"] is self._taken:
+            return
+        self._taken = given["completions"]
+        given_columns = {key: values for key, values in given.items() if key not in RESERVED}
+        rows = [
+            dict(zip(given_columns, row, strict=True))
+            for row in zip(*given_columns.values(), strict=True)
+        ]
+        self.verdicts = self._panel.judge(rows, [reply_of(c) for c in given["completions"]])
+        self.groups = [(r["task"], r["style"], r["budget"], r["id"]) for r in rows]
+        self.unscored = [v.status == "unscored" for v in self.verdicts]
+        for name, value in figures(self.verdicts):
+            given["log_metric"](name, value)
+        for name, values in columns(self.verdicts).items():
+            given["log_extra"](name, values)
+
+
+def reply_of(completion: Sequence[Mapping[str, str]]) -> str:
+    """What the policy said, of a completion in conversational form."""
+    return completion[-1]["content"].strip() if completion else ""
