@@ -3,14 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from rl_faith.questions import Answer, Prediction, Question
-from rl_faith.tasks import Example, load_task
 
 
 def prediction_stability(
-    task: Sequence[str],
-    id: Sequence[str],  # noqa: A002 - the column's name
-    input: Sequence[str],  # noqa: A002
-    context: Sequence[str],
+    questions: Sequence[Question],
     initial_prediction: Sequence[str],
     repredict: Callable[[Sequence[Question]], Sequence[Answer]],
 ) -> list[float | None]:
@@ -21,20 +17,11 @@ def prediction_stability(
     for trainers that compare across prompts; what holds decisions in place within GRPO is `beta`.
 
     Args:
-        task: Task names, one for each completion, as the other columns.
-        id: Example ids.
-        input: Unedited inputs.
-        context: Their fixed second texts.
+        questions: The label question about each unedited input.
         initial_prediction: The labels before training.
         repredict: Asks the policy in training.
     """
-    asked = [
-        load_task(name).ask(Example(key, text, label, more))
-        for name, key, text, more, label in zip(
-            task, id, input, context, initial_prediction, strict=True
-        )
-    ]
-    answers = repredict(asked)
+    answers = repredict(questions)
     return [
         answer.probability(label) if isinstance(answer, Prediction) else None
         for answer, label in zip(answers, initial_prediction, strict=True)

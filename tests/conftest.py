@@ -146,10 +146,14 @@ def built(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def adapter(built, tmp_path_factory) -> Path:
     """A LoRA adapter, trained for a few steps on the build."""
-    from rl_faith.training.sft import parse, train  # noqa: PLC0415 - brings torch
+    from trl import SFTConfig  # noqa: PLC0415 - brings torch
+
+    from rl_faith.training.arguments import parse_training  # noqa: PLC0415
+    from rl_faith.training.sft import train  # noqa: PLC0415
 
     out = tmp_path_factory.mktemp("adapter")
-    train(*parse(["--config", "recipes/toy/sft-lora.yaml", *sft_overrides(built, out)]))
+    arguments = ["--config", "recipes/toy/sft-lora.yaml", *sft_overrides(built, out)]
+    train(*parse_training("sft", arguments, SFTConfig))
     return out
 
 

@@ -8,7 +8,7 @@ Started again on the same `output_dir`, it goes on from the last checkpoint.
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, cast
 
@@ -45,7 +45,7 @@ def make_trainer(
     recipe: GRPORecipe, args: GRPOConfig, model_args: ModelConfig
 ) -> FaithfulnessTrainer:
     """TRL's trainer with the recipe's rewards, prompts and held-out examples."""
-    _check_groups(args)
+    check_groups(args)
     tasks = {task.name: task for task in map(load_task, recipe.tasks)}
     panel = Panel(tasks, seed=args.seed)
     specs = [RewardSpec(**entry) for entry in recipe.rewards]
@@ -56,7 +56,7 @@ def make_trainer(
     prompts = Prompts(recipe, tasks, train_on)
     trainer = FaithfulnessTrainer(
         model=load_model(model_args.model_name_or_path, model_args.dtype or "float32"),
-        reward_funcs=_rewards(specs, panel),
+        reward_funcs=_rewards(specs, panel, prompts.columns),
         args=args,
         train_dataset=prompts.dataset,
         eval_dataset=prompts.dataset if held_out else None,
@@ -74,13 +74,16 @@ def make_trainer(
     return trainer
 
 
-def _rewards(specs: list[RewardSpec], panel: Panel) -> list[Callable[..., Any]]:
+def _rewards(specs: list[RewardSpec], panel: Panel, columns: Collection[str]) -> list[Reward]:
     batch = Batch(panel)
-    return [Reward(load_reward(spec.function), spec, batch) for spec in specs]
+    rewards = [Reward(load_reward(spec.function), spec, batch) for spec in specs]
+    for reward in rewards:
+        reward.check(columns)
+    return rewards
 
 
-def _check_groups(args: GRPOConfig) -> None:
-    """Every process must hold whole groups: a group is unscored as a whole or not at all."""
+def check_groups(args: GRPOConfig) -> None:
+    """Raise RecipeError unless every process holds whole groups, which are scored as a whole."""
     local = args.per_device_train_batch_size * args.steps_per_generation
     if local % args.num_generations:
         raise RecipeError(

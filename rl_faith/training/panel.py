@@ -31,6 +31,10 @@ class Panel:
         """Ask the policy, with its weights of this step."""
         return self.policy.predict(questions)
 
+    def questions(self, rows: Rows) -> list[Question]:
+        """The label question about each row's unedited input."""
+        return [self._tasks[row["task"]].ask(example_of(row)) for row in rows]
+
     def judge(self, rows: Rows, replies: Sequence[str]) -> list[Verdict]:
         """One verdict for each rollout; a whole group is unscored where one of it is.
 
@@ -40,7 +44,7 @@ class Panel:
         """
         cases = [self._case(row, reply) for row, reply in zip(rows, replies, strict=True)]
         inquiries = [inquire(c, control=True, ceiling=False, seed=self._seed) for c in cases]
-        now = [case.task.ask(case.example) for case in cases]
+        now = self.questions(rows)
         asked = [question for inquiry in inquiries for question in inquiry.questions]
         answers = iter(self.repredict([*now, *asked]))
         decisions = list(islice(answers, len(now)))

@@ -44,6 +44,11 @@ class Prompts:
         ]  # fmt: skip
         self.dataset = Dataset.from_list(rows).with_transform(self._write)
 
+    @property
+    def columns(self) -> list[str]:
+        """What a reward can name."""
+        return [*self.dataset.column_names, "prediction", "initial_prediction"]
+
     def refresh(self, policy: Policy) -> None:
         """Ask the policy for its decisions; every process asks about its share."""
         state = PartialState()

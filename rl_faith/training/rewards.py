@@ -1,8 +1,9 @@
 """Reward functions as plug-ins: found by name, given what they name, checked in what they return.
 
 A reward is any TRL reward function. What its parameters name is filled in, as pytest fills in
-fixtures: `repredict` (asks the policy in training), `verdicts` (the self-consistency check of
-every completion), TRL's own keywords, and every column of the data set.
+fixtures: `repredict` (asks the policy in training), `questions` (the label question about every
+unedited input), `verdicts` (the self-consistency check of every completion), TRL's own keywords,
+and every column of the data set.
 """
 
 import importlib
@@ -10,7 +11,7 @@ import importlib.util
 import inspect
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -24,7 +25,7 @@ from rl_faith.training.watching import columns, figures
 log = logging.getLogger(__name__)
 
 GROUP = "rl_faith.rewards"
-_FILLED = ("repredict", "verdicts")
+_FILLED = ("repredict", "questions", "verdicts")
 _TRL = ("prompts", "completions", "completion_ids", "trainer_state", "log_extra", "log_metric")
 RESERVED = (*_FILLED, *_TRL, "environments")
 
@@ -81,7 +82,7 @@ class Reward:
 
     function: Callable[..., Any]
     spec: RewardSpec
-    panel: "Batch"
+    batch: "Batch"
     __name__: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,10 +93,21 @@ class Reward:
         if unknown := [a for a in self.spec.args if a not in accepted and not self._takes_all]:
             raise RewardError(f"reward {self.__name__} takes no argument {unknown[0]!r}")
 
+    def check(self, columns: Collection[str]) -> None:
+        """Raise RewardError when the function needs what neither TRL nor the data set has."""
+        for name, parameter in inspect.signature(self.function).parameters.items():
+            named = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+            given = name in self.spec.args or name in columns or name in RESERVED
+            if named and parameter.default is parameter.empty and not given:
+                raise RewardError(
+                    f"reward {self.__name__} needs {name!r}, which is neither in its args nor a "
+                    f"column; there are {', '.join(sorted({*columns, *RESERVED}))}"
+                )
+
     def __call__(self, **given: Any) -> list[float | None]:
         """Score one batch; see TRL's GRPOTrainer for the keywords."""
-        self.panel.take(given)
-        filled = {**given, "repredict": self.panel.repredict, "verdicts": self.panel.verdicts}
+        self.batch.take(given)
+        filled = {**given, **self.batch.fixtures}
         named = filled if self._takes_all else {k: filled[k] for k in self._needed(filled)}
         try:
             values = self.function(**{**named, **self.spec.args})
@@ -129,12 +141,12 @@ class Reward:
         self._check_groups(values, ids)
         return [
             None if value is None or spoilt else float(value)
-            for value, spoilt in zip(values, self.panel.unscored, strict=True)
+            for value, spoilt in zip(values, self.batch.unscored, strict=True)
         ]
 
     def _check_groups(self, values: Sequence[float | None], ids: Sequence[str]) -> None:
         scored: dict[Any, bool] = {}
-        for value, group, example in zip(values, self.panel.groups, ids, strict=True):
+        for value, group, example in zip(values, self.batch.groups, ids, strict=True):
             if scored.setdefault(group, value is not None) != (value is not None):
                 raise RewardError(
                     f"reward {self.__name__} returned None for a part of the completions of "
@@ -153,14 +165,13 @@ class Batch:
     """The batch that TRL is scoring: its verdicts are asked for once, whichever reward comes first.
 
     Attributes:
-        verdicts: One for each completion.
+        fixtures: What a reward can name besides TRL's keywords and the columns.
         groups: What each completion answers; equal for completions of one group.
         unscored: Whether the completion could not be judged, for whatever reward.
     """
 
     def __init__(self, panel: Panel) -> None:
         self._panel, self._taken = panel, None
-        self.repredict = panel.repredict
 
     def take(self, given: Mapping[str, Any]) -> None:
         """Judge the batch, unless it is the one judged last; log what came of it."""
@@ -173,12 +184,17 @@ class Batch:
             dict(zip(given_columns, row, strict=True))
             for row in zip(*given_columns.values(), strict=True)
         ]
-        self.verdicts = self._panel.judge(rows, [reply_of(c) for c in given["completions"]])
+        verdicts = self._panel.judge(rows, [reply_of(c) for c in given["completions"]])
+        self.fixtures = {
+            "repredict": self._panel.repredict,
+            "questions": self._panel.questions(rows),
+            "verdicts": verdicts,
+        }
         self.groups = [(r["task"], r["style"], r["budget"], r["id"]) for r in rows]
-        self.unscored = [v.status == "unscored" for v in self.verdicts]
-        for name, value in figures(self.verdicts):
+        self.unscored = [v.status == "unscored" for v in verdicts]
+        for name, value in figures(verdicts):
             given["log_metric"](name, value)
-        for name, values in columns(self.verdicts).items():
+        for name, values in columns(verdicts).items():
             given["log_extra"](name, values)
 
 

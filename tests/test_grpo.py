@@ -1,0 +1,206 @@
+"""The GRPO stage on the embedded model: what it is asked, what it logs, and where it goes on."""
+
+import json
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import torch
+from conftest import Fork
+from trl import GRPOConfig
+
+from rl_faith.errors import RecipeError, RewardError
+from rl_faith.policies.transformers import TransformersPolicy
+from rl_faith.toy.corpus import data
+from rl_faith.training.arguments import parse_training
+from rl_faith.training.grpo import check_groups, make_trainer, train
+
+RECIPE = "recipes/toy/grpo-self-consistency.yaml"
+
+
+def arguments(out, **changed):
+    """Four steps of four groups of four, a checkpoint after every second one."""
+    given = {
+        "output_dir": out, "max_steps": 4, "save_steps": 2, "save_total_limit": 9,
+        "logging_steps": 1, "num_generations": 4, "per_device_train_batch_size": 16,
+        "gradient_accumulation_steps": 1, "examples_per_task": 6, "held_out_examples": 3,
+        "eval_steps": 2, "disable_tqdm": True, "max_completion_length": 24, "warmup_steps": 0,
+        "log_completions": True, "num_completions_to_print": 0, **changed,
+    }  # fmt: skip
+    return ["--config", RECIPE, *(str(p) for k, v in given.items() for p in (f"--{k}", v))]
+
+
+def parsed(out, **changed):
+    return parse_training("grpo", arguments(out, **changed), GRPOConfig)
+
+
+def trainer_for(out, **changed):
+    return make_trainer(*parsed(out, **changed)[:3])
+
+
+def history(out: Path) -> list[dict]:
+    return json.loads((out / "trainer_state.json").read_text())["log_history"]
+
+
+def steps(out: Path) -> list[dict]:
+    timed = ("step_time", "epoch")
+    return [
+        {k: v for k, v in entry.items() if k not in timed}
+        for entry in history(out)
+        if "reward" in entry
+    ]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("grpo")
+    train(*parsed(out))
+    return out
+
+
+def test_run_directory_holds_what_every_stage_leaves(trained):
+    left = {path.name for path in trained.iterdir()}
+    assert left >= {"recipe.yaml", "provenance.json", "model.safetensors", "trainer_state.json"}
+
+
+def test_trained_model_can_be_loaded(trained):
+    assert TransformersPolicy.load(str(trained)).generate([], max_new_tokens=1) == []
+
+
+def test_weights_have_moved(trained):
+    before, after = (TransformersPolicy.load(str(m)).model for m in ("toy", trained))
+    name = "model.layers.0.mlp.up_proj.weight"
+    assert not torch.equal(before.get_parameter(name), after.get_parameter(name))
+
+
+FIGURES = ["unscored", "stale", "accuracy", "reply_characters", "valid", "faithful_all",
+           "random_control"]  # fmt: skip
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_figure_is_logged_at_every_step(trained, figure):
+    assert all(entry[f"faith/{figure}"] >= 0 for entry in steps(trained))
+
+
+def test_reward_is_the_mean_of_the_verdicts(trained):
+    for entry in steps(trained):
+        assert entry["reward"] == pytest.approx(entry["faith/faithful_all"], abs=1e-6)
+
+
+def test_held_out_examples_are_judged_before_and_while_training(trained):
+    judged = [e for e in history(trained) if "eval_faithful_all" in e]
+    assert [entry["step"] for entry in judged] == [0, 2, 4]
+    assert "eval_snli_redaction_one_faithful_all" in judged[0]
+
+
+def test_completions_stand_beside_their_edit_and_new_prediction(trained):
+    (table, *_) = sorted((trained / "completions").glob("*.parquet"))
+    frame = pd.read_parquet(table)
+    assert {"completion", "outcome", "edited", "new_prediction", "advantage"} <= {*frame.columns}
+    assert len(frame) == 16
+    name = next(c for c in frame.columns if c.startswith("self_consistency"))
+    assert list(frame["outcome"] == "faithful") == list(frame[name] == 1.0)
+
+
+def test_a_stopped_run_goes_on_with_the_same_figures(trained, tmp_path):
+    process = Fork(tmp_path / "log.txt", _train, arguments(tmp_path / "run"))
+    process.stop_when((tmp_path / "run/checkpoint-2/trainer_state.json").is_file, signal.SIGKILL)
+    train(*parsed(tmp_path / "run"))
+    wanted, found = steps(trained), steps(tmp_path / "run")
+    for a, b in zip(found, wanted, strict=True):
+        assert a == pytest.approx(b, rel=1e-4, abs=1e-4)
+
+
+def _train(told: list[str]) -> None:
+    train(*parse_training("grpo", told, GRPOConfig))
+
+
+# The prompts
+
+
+@pytest.fixture(scope="module")
+def trainer(tmp_path_factory):
+    return trainer_for(tmp_path_factory.mktemp("trainer"))
+
+
+@pytest.fixture
+def decided(trainer):
+    """The trainer's rows, with the decisions that the policy takes."""
+    (decisions,) = [c for c in trainer.callback_handler.callbacks if "Decisions" in repr(type(c))]
+    decisions.on_train_begin(trainer.args, trainer.state, trainer.control)
+    return list(trainer.train_dataset)
+
+
+def test_each_example_comes_once_for_each_style(decided):
+    assert len(decided) == 3 * 6 * 3
+    assert len({(r["task"], r["id"], r["style"]) for r in decided}) == len(decided)
+
+
+def test_prompt_holds_the_policys_own_decision(decided):
+    for row in decided:
+        question, answer, _ = row["prompt"]
+        assert row["input"] in question["content"]
+        assert answer == {"role": "assistant", "content": row["prediction"]}
+        assert row["initial_prediction"] == row["prediction"]
+
+
+def test_held_out_examples_are_not_trained_on(trainer):
+    trained_on = {(row["task"], row["id"]) for row in trainer.train_dataset}
+    held_out = {(task.name, e.id) for task, e in trainer._held_out}
+    assert len(held_out) == 9
+    assert not held_out & trained_on
+
+
+# The live policy
+
+
+def test_answers_follow_the_weights_of_each_step(trainer, decided):
+    questions = [trainer._held_out[0][0].ask(e) for t, e in trainer._held_out[:3]]
+    before = trainer.live.predict(questions)
+    kept = {k: v.clone() for k, v in trainer.model.state_dict().items()}
+    with torch.no_grad():
+        trainer.model.model.norm.weight.mul_(0.5)
+    trainer.state.global_step += 1
+    after = trainer.live.predict(questions)
+    fresh = TransformersPolicy(trainer.model, trainer.processing_class).predict(questions)
+    trainer.model.load_state_dict(kept)
+    trainer.state.global_step -= 1
+    assert [a.logprobs for a in after] == [pytest.approx(f.logprobs, abs=1e-5) for f in fresh]
+    assert [a.logprobs for a in after] != [b.logprobs for b in before]
+
+
+def test_asking_leaves_the_model_in_training(trainer, decided):
+    trainer.model.train()
+    trainer.live.predict([trainer._held_out[0][0].ask(trainer._held_out[0][1])])
+    trainer.evaluate()
+    assert trainer.model.training
+
+
+# What is refused
+
+
+def test_groups_that_processes_would_share_are_refused():
+    args = SimpleNamespace(per_device_train_batch_size=4, steps_per_generation=3, num_generations=8)
+    with pytest.raises(RecipeError, match=r"12 completions at a time .* num_generations 8"):
+        check_groups(args)
+
+
+def test_a_failing_reward_ends_the_run_with_its_name(tmp_path):
+    recipe = tmp_path / "recipe.yaml"
+    reward = tmp_path / "own.py"
+    reward.write_text("def broken(completions):\n    raise ValueError('no such thing')\n")
+    text = Path(RECIPE).read_text()
+    old = "  - function: self_consistency\n    args: {variant: flip}\n"
+    assert old in text
+    recipe.write_text(text.replace(old, f"  - function: {reward}:broken\n"))
+    told = ["--config", str(recipe), *arguments(tmp_path / "out", eval_on_start=False)[2:]]
+    with pytest.raises(RewardError, match="reward broken failed with ValueError: no such thing"):
+        train(*parse_training("grpo", told, GRPOConfig))
+
+
+def test_no_test_input_is_trained_or_watched_on(trainer):
+    texts = {row["input"] for row in trainer.train_dataset}
+    texts |= {example.input for _, example in trainer._held_out}
+    assert not texts & {e.input for name in ("snli", "ag_news") for e in data(name)["test"]}
