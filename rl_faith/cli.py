@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Before transformers is imported: its bars and hints would drown ours.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     with exit_on_error():
-        if rest and given.command not in ("build", "evaluate"):
+        if rest and given.command not in ("build", "evaluate", "check-reward"):
             raise RecipeError(f"unknown argument {rest[0]!r} of rl-faith {given.command}")
         given.run(given, rest)
 
@@ -61,6 +61,11 @@ def _add_stages(commands: Any) -> None:
     check = commands.add_parser("check-recipe", help="check recipes without running them")
     check.add_argument("recipes", nargs="+", type=Path)
     check.set_defaults(run=_check_recipe)
+    rewards = commands.add_parser(
+        "check-reward", help="try a recipe's rewards on explanations of known worth", epilog=_EPILOG
+    )
+    rewards.add_argument("recipe", help="a GRPO recipe (YAML)")
+    rewards.set_defaults(run=_check_reward)
 
 
 def _add_compare(commands: Any) -> None:
@@ -108,6 +113,16 @@ def _check_recipe(given: argparse.Namespace, rest: list[str]) -> None:
     for path in given.recipes:
         stage = check_recipe(path)
         sys.stdout.write(f"{path}: a sound {stage} recipe; {STAGES[stage].command} {path}\n")
+
+
+def _check_reward(given: argparse.Namespace, rest: list[str]) -> None:
+    from rl_faith.recipes import check_arguments  # noqa: PLC0415
+
+    arguments = ["--config", given.recipe, *rest]
+    check_arguments("grpo", arguments)
+    from rl_faith.training.reward_check import run  # noqa: PLC0415 - brings torch
+
+    run(arguments)
 
 
 def _compare(given: argparse.Namespace, rest: list[str]) -> None:

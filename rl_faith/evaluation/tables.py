@@ -112,7 +112,7 @@ def _grid(comparison: Comparison, budget: str, of: Sequence[Column]) -> Table:
     shown = grid_cells(comparison, budget, of)
     sizes = [cell.n for cells in shown.values() for cell in cells if cell]
     n = "–".join(map(str, sorted({min(sizes), max(sizes)}))) if sizes else "0"
-    table = _table(f"Faithful explanations, {words(budget)}, n {n}", leading=1)
+    table = plain_table(f"Faithful explanations, {words(budget)}, n {n}", leading=1)
     table.add_column("model", overflow="fold", max_width=_MODEL)
     for task, style in of:
         # Long names end in "…" when the terminal is narrow; the figures below never do.
@@ -135,7 +135,7 @@ def _differences(rows: Sequence[Difference], width: int) -> Table:
     first = rows[0]
     wide = width >= 110
     title = f"{first.model} against {first.baseline}, {words(first.budget)}"
-    table = _table(title, gap=_GAP if wide else 1)
+    table = plain_table(title, gap=_GAP if wide else 1)
     for name in ("task", "style"):
         table.add_column(name, overflow="ellipsis")
     for name in ("from", "to", "difference", "p", "Holm p", "n", "Δ acc."):
@@ -147,7 +147,8 @@ def _differences(rows: Sequence[Difference], width: int) -> Table:
     return table
 
 
-def _table(title: str, *, leading: int = 0, gap: int = _GAP) -> Table:
+def plain_table(title: str, *, leading: int = 0, gap: int = _GAP) -> Table:
+    """An empty table in the style of all that is printed."""
     return Table(
         title=Text(title, style="bold not italic"),
         title_justify="left",

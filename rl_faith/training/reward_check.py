@@ -1,0 +1,233 @@
+"""`rl-faith check-reward`: can the recipe's rewards tell a true explanation from a false one?
+
+Explanations whose worth is known are made by erasure, not by the model: *true* edits a word whose
+erasure changes the prediction, *false* the word with the least influence, *broken* is no
+explanation at all. A reward that does not prefer the true ones would train something else.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any, cast
+
+from rich.console import Console
+from rich.table import Table
+from transformers import TrainerState
+from trl import GRPOConfig
+
+from rl_faith.erasure import Influence, erasure_questions, influences
+from rl_faith.errors import DataError, RewardError
+from rl_faith.evaluation.tables import plain_table, signed
+from rl_faith.explaining import predict_labels
+from rl_faith.policies.transformers import TransformersPolicy
+from rl_faith.pseudo import Source, construct, read_replacement, replacement_question
+from rl_faith.questions import Prediction, assistant, to_chat
+from rl_faith.recipes import GRPORecipe, RewardSpec
+from rl_faith.stats import Estimate, bootstrap_mean
+from rl_faith.styles import Budget, Style, load_style
+from rl_faith.tasks import Example, Task, load_examples, load_task
+from rl_faith.training.arguments import parse_training
+from rl_faith.training.panel import Panel
+from rl_faith.training.rewards import Batch, Reward, load_reward
+
+KINDS = ("true", "false", "broken")
+_EXAMPLES = 40
+_WORD_TOKENS = 16
+_BROKEN = "I would rather not say."
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One prompt with its three explanations, by kind."""
+
+    row: dict[str, Any]
+    replies: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How a reward, or the weighted sum of all, values the three kinds.
+
+    Attributes:
+        means: Of each kind.
+        over_false: Mean of true minus false, over the same prompts, with a 95% interval.
+        over_broken: The same against broken.
+        unscored: Share of explanations without a value.
+        questions_per_second: What the reward asked of the policy; 0 for a reward that asks nothing.
+    """
+
+    name: str
+    means: dict[str, float]
+    over_false: Estimate
+    over_broken: Estimate
+    unscored: float
+    questions_per_second: float
+
+    @property
+    def tells_apart(self) -> bool:
+        """Whether both intervals lie above zero."""
+        return all(e.low is not None and e.low > 0 for e in (self.over_false, self.over_broken))
+
+
+def check_rewards(recipe: GRPORecipe, model: str, dtype: str) -> list[Separation]:
+    """Score the three kinds with each reward of the recipe; the last one is their sum.
+
+    Raises:
+        DataError: no example whose prediction a single word changes.
+        RewardError: as in training.
+    """
+    policy = TransformersPolicy.load(model, dtype=dtype)
+    tasks = {task.name: task for task in map(load_task, recipe.tasks)}
+    panel = Panel(tasks, seed=0)
+    panel.policy = policy
+    trials = [t for task in tasks.values() for t in _trials(recipe, task, policy)]
+    if not trials:
+        raise DataError(f"no single word changes a prediction of {model} on {list(tasks)}")
+    found, total = [], [0.0] * (len(trials) * len(KINDS))
+    for spec in (RewardSpec(**entry) for entry in recipe.rewards):
+        # A batch of its own for each reward, and no cache: each is timed with what it asks.
+        policy.weights_changed()
+        reward = Reward(load_reward(spec.function), spec, Batch(panel))
+        reward.check([*trials[0].row, "initial_prediction"])
+        start, asked = time.perf_counter(), policy.asked
+        values = reward(**as_trl_gives(trials))
+        rate = (policy.asked - asked) / (time.perf_counter() - start)
+        found.append(_separation(spec.name, values, rate))
+        total = [t + spec.weight * (v or 0.0) for t, v in zip(total, values, strict=True)]
+    return [*found, _separation("sum", total, 0.0)]
+
+
+def refuse(separations: Sequence[Separation]) -> None:
+    """Raise RewardError when the weighted sum does not tell true from false and broken."""
+    whole = separations[-1]
+    if not whole.tells_apart:
+        means = ", ".join(f"{kind} {value:.3f}" for kind, value in whole.means.items())
+        raise RewardError(
+            f"the rewards do not tell true explanations from others ({means}); "
+            "training on them would teach something else"
+        )
+
+
+def as_trl_gives(trials: Sequence[Trial]) -> dict[str, Any]:
+    """The keywords of TRL's call: three completions for every prompt."""
+    rows = [trial.row for trial in trials for _ in KINDS]
+    replies = [trial.replies[kind] for trial in trials for kind in KINDS]
+    completions = [to_chat((assistant(reply),)) for reply in replies]
+    return {
+        "prompts": [row["prompt"] for row in rows],
+        "completions": completions,
+        "completion_ids": [[] for _ in rows],
+        "trainer_state": TrainerState(),
+        "log_metric": lambda name, value: None,
+        "log_extra": lambda column, values: None,
+        **{key: [row[key] for row in rows] for key in rows[0] if key != "prompt"},
+    }
+
+
+def _separation(name: str, values: Sequence[float | None], rate: float) -> Separation:
+    by_kind = {kind: values[i :: len(KINDS)] for i, kind in enumerate(KINDS)}
+    return Separation(
+        name,
+        {kind: _mean(of) for kind, of in by_kind.items()},
+        _over(by_kind["true"], by_kind["false"]),
+        _over(by_kind["true"], by_kind["broken"]),
+        sum(v is None for v in values) / len(values),
+        rate,
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    known = [v for v in values if v is not None]
+    return fmean(known) if known else 0.0
+
+
+def _over(first: Sequence[float | None], second: Sequence[float | None]) -> Estimate:
+    pairs = [a - b for a, b in zip(first, second, strict=True) if a is not None and b is not None]
+    return bootstrap_mean(pairs)
+
+
+def _trials(recipe: GRPORecipe, task: Task, policy: TransformersPolicy) -> list[Trial]:
+    examples = load_examples(task, "train", source=recipe.data, n=_EXAMPLES, seed=0)
+    predictions = predict_labels(policy, task, examples)
+    trials = []
+    for example in examples:
+        decided = predictions[example.id]
+        ends = _ends(policy, task, example, decided) if isinstance(decided, Prediction) else None
+        if ends:
+            for style in map(load_style, recipe.styles):
+                for budget in recipe.budgets:
+                    wanted = (task, style, cast(Budget, budget), example, decided)
+                    trials += _trial(policy, wanted, ends)
+    return trials
+
+
+def _ends(
+    policy: TransformersPolicy, task: Task, example: Example, decided: Prediction
+) -> tuple[Influence, Influence] | None:
+    """The most and the least influential word, where the first changes the prediction alone."""
+    answers = policy.predict(erasure_questions(task, example))
+    found = influences(example, decided, answers)
+    if not isinstance(found, list):
+        return None
+    most = max(found, key=lambda i: (i.flips, i.value), default=None)
+    least = min(found, key=lambda i: (i.flips, abs(i.value)), default=None)
+    return (most, least) if most and least and most.flips and not least.flips else None
+
+
+def _trial(
+    policy: TransformersPolicy,
+    wanted: tuple[Task, Style, Budget, Example, Any],
+    ends: tuple[Influence, Influence],
+) -> list[Trial]:
+    task, style, budget, example, decided = wanted
+    replies = [_reply(policy, wanted, word) for word in ends]
+    if not all(isinstance(reply, str) for reply in replies):
+        return []
+    label = decided.label
+    row = {
+        **{k: v for k, v in asdict(example).items() if k in ("id", "input", "context", "gold")},
+        "task": task.name, "style": style.name, "budget": budget, "prediction": label,
+        "initial_prediction": label,
+        "prompt": to_chat(task.ask_why(example, label, style.name, budget)),
+    }  # fmt: skip
+    return [Trial(row, dict(zip(KINDS, [*map(str, replies), _BROKEN], strict=True)))]
+
+
+def _reply(
+    policy: TransformersPolicy,
+    wanted: tuple[Task, Style, Budget, Example, Any],
+    word: Influence,
+) -> Any:
+    task, style, budget, example, decided = wanted
+    said: Any = ""
+    if style.name == "counterfactual":
+        asked = replacement_question(task, example, decided, word.position)
+        (reply,) = policy.generate([asked], max_new_tokens=_WORD_TOKENS)
+        said = read_replacement(str(reply), task, word.word)
+    return construct(style, example, Source(word.position, word.value, said), budget)
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Check the rewards of a recipe, print the table, refuse rewards that tell nothing apart.
+
+    Raises:
+        RewardError: as `refuse`.
+    """
+    recipe, _, model, _ = parse_training("grpo", arguments, GRPOConfig)
+    separations = check_rewards(recipe, model.model_name_or_path, model.dtype or "float32")
+    Console().print(_table(separations))
+    refuse(separations)
+
+
+def _table(separations: Sequence[Separation]) -> Table:
+    table = plain_table("what the rewards pay for explanations of known worth", gap=1)
+    table.add_column("reward", overflow="fold", min_width=14)
+    for name in (*KINDS, "over false", "over broken", "unscored", "asked/s"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for s in separations:
+        means = [f"{s.means[kind]:.2f}" for kind in KINDS]
+        over = [signed(e).replace(" [", "\n[") for e in (s.over_false, s.over_broken)]
+        rate = f"{s.questions_per_second:.0f}" if s.questions_per_second else ""
+        table.add_row(s.name, *means, *over, f"{s.unscored:.2f}", rate)
+    return table

@@ -1,0 +1,76 @@
+"""`rl-faith check-reward`: a reward that cannot tell true from false is refused before training."""
+
+from pathlib import Path
+
+import pytest
+
+from rl_faith.recipes import GRPORecipe
+from rl_faith.training.reward_check import KINDS, check_rewards
+
+RECIPE = Path("recipes/toy/grpo-self-consistency.yaml").read_text()
+SHIPPED = "  - function: self_consistency\n    args: {variant: flip}\n"
+
+
+def recipe_with(folder, rewards):
+    assert SHIPPED in RECIPE
+    path = folder / "recipe.yaml"
+    path.write_text(RECIPE.replace(SHIPPED, rewards))
+    return path
+
+
+@pytest.fixture(scope="module")
+def separations():
+    rewards = [{"function": "self_consistency"}, {"function": "format", "weight": 0.5}]
+    return check_rewards(GRPORecipe(rewards=rewards, data="toy", tasks=["snli"]), "toy", "float32")
+
+
+def test_self_consistency_tells_true_from_false_and_broken(separations):
+    assert separations[0].tells_apart
+    assert separations[0].means["true"] > 0.8
+    assert separations[0].means["broken"] == 0
+
+
+def test_format_tells_nothing_true_from_false(separations):
+    assert not separations[1].tells_apart
+    assert separations[1].means == {"true": 1.0, "false": 1.0, "broken": 0.0}
+
+
+def test_the_sum_is_weighted(separations):
+    for kind in KINDS:
+        parts = separations[0].means[kind] + 0.5 * separations[1].means[kind]
+        assert separations[2].means[kind] == pytest.approx(parts)
+
+
+def test_a_reward_that_asks_is_timed(separations):
+    assert separations[0].questions_per_second > 0
+
+
+def test_rewards_that_tell_nothing_apart_are_refused(cli, tmp_path):
+    path = recipe_with(tmp_path, "  - function: format\n")
+    outcome = cli("check-reward", path, "--tasks", "ag_news", "--styles", "attribution")
+    assert outcome.code == 2
+    assert "the rewards do not tell true explanations from others" in outcome.error
+
+
+def test_sound_rewards_pass(cli, tmp_path):
+    path = recipe_with(tmp_path, SHIPPED)
+    outcome = cli("check-reward", path, "--tasks", "ag_news", "--styles", "redaction")
+    assert outcome.code == 0
+    assert "self_consistency(variant=flip)" in outcome.out.replace("\n", "").replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("rewards", "told"),
+    [
+        ("  - funktion: format\n", "unknown key 'funktion' of a reward; known: args, function"),
+        ("  - weight: 2\n", "names no function"),
+        ("  - function: format\n    weight: much\n", "the weight of format is 'much', not a numb"),
+        ("  - function: format\n    args: [1]\n", "the args of format must map names to values"),
+        ("  - function: formatt\n", "reward 'formatt' cannot be loaded: no such reward; known"),
+        ("  - function: format\n    args: {a: 1}\n", "reward format(a=1) takes no argument 'a'"),
+    ],
+)
+def test_bad_entry_is_refused(cli, tmp_path, rewards, told):
+    outcome = cli("check-reward", recipe_with(tmp_path, rewards), "--tasks", "ag_news")
+    assert outcome.code == 2
+    assert told in outcome.error
