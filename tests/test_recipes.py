@@ -27,16 +27,17 @@ def recipe(tmp_path):
 
 
 def _library(stage):
-    from trl import ModelConfig, SFTConfig  # noqa: PLC0415 - takes seconds
+    from trl import GRPOConfig, ModelConfig, SFTConfig  # noqa: PLC0415 - takes seconds
 
-    return (SFTConfig, ModelConfig) if stage == "sft" else ()
+    configs = {"sft": SFTConfig, "grpo": GRPOConfig}
+    return (configs[stage], ModelConfig) if stage in configs else ()
 
 
 def _parse(path, stage):
     import torch  # noqa: PLC0415 - takes seconds
 
     # TRL's default of bf16 is refused on a machine without an accelerator.
-    cpu = stage == "sft" and not torch.accelerator.is_available()
+    cpu = stage in ("sft", "grpo") and not torch.accelerator.is_available()
     given = ["--use_cpu", "true"] if cpu else []
     return parse_recipe(stage, ["--config", str(path), *given], *_library(stage))
 
