@@ -12,11 +12,13 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, cast
 
+from accelerate import PartialState
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl import GRPOConfig, ModelConfig, get_peft_config
 
 from rl_faith.errors import RecipeError, exit_on_error
 from rl_faith.policies.chat import TEMPLATE_ARGUMENTS
-from rl_faith.policies.loading import load_model, load_tokenizer
+from rl_faith.policies.loading import base_of, load_model, load_tokenizer, resolve
 from rl_faith.recipes import GRPORecipe, RewardSpec
 from rl_faith.runs import Run
 from rl_faith.styles import Budget, load_style
@@ -54,13 +56,17 @@ def make_trainer(
     args.chat_template_kwargs = {**TEMPLATE_ARGUMENTS, **(args.chat_template_kwargs or {})}
     train_on, held_out = split_examples(recipe, tasks, seed=args.seed)
     prompts = Prompts(recipe, tasks, train_on)
+    name = model_args.model_name_or_path
+    model, tokenizer = load_model(name, model_args.dtype or "float32"), load_tokenizer(name)
+    if args.use_vllm:
+        model.name_or_path = _for_engine(name, model, tokenizer, Path(args.output_dir, "start"))
     trainer = FaithfulnessTrainer(
-        model=load_model(model_args.model_name_or_path, model_args.dtype or "float32"),
+        model=model,
         reward_funcs=_rewards(specs, panel, prompts.columns),
         args=args,
         train_dataset=prompts.dataset,
         eval_dataset=prompts.dataset if held_out else None,
-        processing_class=load_tokenizer(model_args.model_name_or_path),
+        processing_class=tokenizer,
         peft_config=get_peft_config(model_args),
         panel=panel,
         held_out=held_out,
@@ -72,6 +78,19 @@ def make_trainer(
     )
     trainer.add_callback(Decisions(prompts, trainer, recipe.refresh_steps))
     return trainer
+
+
+def _for_engine(
+    name: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path
+) -> str:
+    """Where vLLM loads the model from: it takes no adapters, so these are merged into a copy."""
+    if base_of(name) is None:
+        return resolve(name)
+    with PartialState().main_process_first():
+        if not (folder / "tokenizer_config.json").is_file():  # written last
+            model.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+    return str(folder)
 
 
 def _rewards(specs: list[RewardSpec], panel: Panel, columns: Collection[str]) -> list[Reward]:
