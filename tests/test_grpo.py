@@ -1,7 +1,11 @@
 """The GRPO stage on the embedded model: what it is asked, what it logs, and where it goes on."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +22,7 @@ from rl_faith.training.arguments import parse_training
 from rl_faith.training.grpo import check_groups, make_trainer, train
 
 RECIPE = "recipes/toy/grpo-self-consistency.yaml"
+SHIPPED = "  - function: self_consistency\n    args: {variant: flip}\n"
 
 
 def arguments(out, **changed):
@@ -192,9 +197,8 @@ def test_a_failing_reward_ends_the_run_with_its_name(tmp_path):
     reward = tmp_path / "own.py"
     reward.write_text("def broken(completions):\n    raise ValueError('no such thing')\n")
     text = Path(RECIPE).read_text()
-    old = "  - function: self_consistency\n    args: {variant: flip}\n"
-    assert old in text
-    recipe.write_text(text.replace(old, f"  - function: {reward}:broken\n"))
+    assert SHIPPED in text
+    recipe.write_text(text.replace(SHIPPED, f"  - function: {reward}:broken\n"))
     told = ["--config", str(recipe), *arguments(tmp_path / "out", eval_on_start=False)[2:]]
     with pytest.raises(RewardError, match="reward broken failed with ValueError: no such thing"):
         train(*parse_training("grpo", told, GRPOConfig))
@@ -204,3 +208,68 @@ def test_no_test_input_is_trained_or_watched_on(trainer):
     texts = {row["input"] for row in trainer.train_dataset}
     texts |= {example.input for _, example in trainer._held_out}
     assert not texts & {e.input for name in ("snli", "ag_news") for e in data(name)["test"]}
+
+
+# Two processes
+
+TWO = """
+import json, sys
+from trl import GRPOConfig
+from rl_faith.training.arguments import parse_training
+from rl_faith.training.grpo import make_trainer
+
+trainer = make_trainer(*parse_training("grpo", sys.argv[1:], GRPOConfig)[:3])
+assert trainer.accelerator.num_processes == 2
+task, example = trainer._held_out[0]
+trainer.train()
+# As many questions as the rank: one process has none.
+asked = [task.ask(example)] * trainer.accelerator.process_index
+told = trainer.live.predict(asked)
+assert len(told) == len(asked)
+if trainer.accelerator.is_main_process:
+    print("LOG", json.dumps([e for e in trainer.state.log_history if "reward" in e or "eval_valid" in e]))
+"""  # noqa: E501
+
+
+def two_processes(tmp_path, *told) -> subprocess.CompletedProcess:
+    (tmp_path / "two.py").write_text(TWO)
+    command = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, *command, str(tmp_path / "two.py"), *map(str, told)],
+        env=environment, capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_two_processes_train_on_the_same_groups(tmp_path):
+    out = tmp_path / "run"
+    done = two_processes(
+        tmp_path, *arguments(out, max_steps=2, per_device_train_batch_size=8, eval_steps=2)
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("LOG")]
+    entries = json.loads(line.removeprefix("LOG"))
+    assert [entry["step"] for entry in entries] == [0, 1, 2, 2]
+    assert all(0 <= entry["eval_valid"] <= 1 for entry in entries if "eval_valid" in entry)
+
+
+@pytest.mark.slow
+def test_a_reward_that_fails_in_one_process_ends_both(tmp_path):
+    (tmp_path / "own.py").write_text(
+        "import os\n"
+        "def broken(completions):\n"
+        "    if os.environ['RANK'] == '1':\n"
+        "        raise ValueError('no such thing')\n"
+        "    return [0.0] * len(completions)\n"
+    )
+    text = Path(RECIPE).read_text()
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(text.replace(SHIPPED, f"  - function: {tmp_path}/own.py:broken\n"))
+    told = arguments(tmp_path / "run", per_device_train_batch_size=8, eval_on_start=False)
+    start = time.monotonic()
+    done = two_processes(tmp_path, "--config", recipe, *told[2:])
+    assert done.returncode != 0
+    assert "reward broken failed with ValueError: no such thing" in done.stderr
+    # Both processes import for a while before the first reward; the limit is for what follows.
+    assert time.monotonic() - start < 240
