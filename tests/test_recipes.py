@@ -99,6 +99,15 @@ def test_unsound_recipe_is_refused_with_one_line(recipe, content, told):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("key", ["load_in_4bit", "model_revision", "trust_remote_code"])
+def test_key_that_the_stages_would_pass_over_is_refused(recipe, key):
+    path = recipe({**SFT, key: "x"})
+    with pytest.raises(RecipeError, match=f"{key} is not supported: "):
+        check_recipe(path)
+    with pytest.raises(RecipeError, match=f"--{key} of sft is not supported: "):
+        check_arguments("sft", ["--config", str(recipe(SFT)), f"--{key}", "x"])
+
+
 def test_recipe_that_is_not_there_is_refused():
     with pytest.raises(RecipeError, match=r"none\.yaml cannot be read: No such file"):
         check_recipe("none.yaml")

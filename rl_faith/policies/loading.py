@@ -36,7 +36,9 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_model(name: str, dtype: str = "float32") -> PreTrainedModel:
+def load_model(
+    name: str, dtype: str = "float32", *, attention: str | None = None
+) -> PreTrainedModel:
     """Load a model; an adapter is merged into its base, which may be an adapter itself.
 
     Merging happens in float32, then the result is cast, so a chain of adapters gives the same
@@ -45,13 +47,14 @@ def load_model(name: str, dtype: str = "float32") -> PreTrainedModel:
     Args:
         name: Hub id, folder of a model, folder of a LoRA adapter, or "toy".
         dtype: "float32", "bfloat16" or "float16".
+        attention: Implementation of the attention, as transformers names them; None for its choice.
 
     Raises:
         ModelError: nothing loadable there, or the adapter belongs to another base model.
     """
     if dtype not in DTYPES:
         raise ModelError(f"unknown dtype {dtype!r}; known: {', '.join(DTYPES)}")
-    model = _merged(name).to(DTYPES[dtype])
+    model = _merged(name, attention).to(DTYPES[dtype])
     # Adapters trained on top record this as their base.
     model.name_or_path = model.config._name_or_path = name
     return model.eval()
@@ -68,9 +71,9 @@ def base_of(name: str) -> str | None:
     return str(base)
 
 
-def _merged(name: str) -> PreTrainedModel:
+def _merged(name: str, attention: str | None) -> PreTrainedModel:
     if base := base_of(name):
-        model = _merged(base)
+        model = _merged(base, attention)
         try:
             adapted = PeftModel.from_pretrained(model, name)
             # PEFT passes over layers that only one of the two has.
@@ -82,8 +85,10 @@ def _merged(name: str) -> PreTrainedModel:
                 f"the adapter in {name} does not fit its base model {base}: {_first_line(error)}"
             ) from None
     try:
-        return AutoModelForCausalLM.from_pretrained(resolve(name), dtype=torch.float32)
-    except (OSError, ValueError) as error:
+        return AutoModelForCausalLM.from_pretrained(
+            resolve(name), dtype=torch.float32, attn_implementation=attention
+        )
+    except (OSError, ValueError, ImportError) as error:
         raise ModelError(_not_loaded(name, error)) from None
 
 

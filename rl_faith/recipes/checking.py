@@ -16,6 +16,23 @@ from rl_faith.errors import RecipeError, one_line
 from rl_faith.recipes.kinds import STAGES
 from rl_faith.recipes.values import check_names, check_values
 
+# Keys that TRL would take and our stages would pass over in silence.
+_UNSUPPORTED = {
+    **dict.fromkeys(
+        (
+            "load_in_8bit",
+            "load_in_4bit",
+            "bnb_4bit_quant_type",
+            "use_bnb_nested_quant",
+            "bnb_4bit_quant_storage",
+        ),
+        "models are loaded unquantised, since adapters are merged into them",
+    ),
+    "model_revision": "download that revision and name its folder",
+    "trust_remote_code": "code from a model's repository is never run",
+    "reward_weights": "give each entry of rewards its weight",
+}
+
 
 def read_recipe(path: str | Path) -> dict[str, Any]:
     """Read a recipe file.
@@ -60,6 +77,8 @@ def check_recipe(
         )
     known = known_keys(found)
     for key in raw:
+        if why := _UNSUPPORTED.get(key):
+            raise RecipeError(f"recipe {path}: {key} is not supported: {why}")
         if key not in known and key != "env":
             raise RecipeError(f"recipe {path}: unknown key {key!r}{_nearest(str(key), known)}")
     check_values(path, STAGES[found].recipe, raw, given)
@@ -97,6 +116,8 @@ def overrides(stage: str, arguments: Sequence[str]) -> set[str]:
             key = argument[2:].partition("=")[0].replace("-", "_")
             # TRL's parser offers --no_KEY for switches that are on.
             key = key if key in known else key.removeprefix("no_")
+            if why := _UNSUPPORTED.get(key):
+                raise RecipeError(f"override --{key} of {stage} is not supported: {why}")
             if key not in known:
                 raise RecipeError(f"unknown override --{key} of {stage}{_nearest(key, known)}")
             found.add(key)

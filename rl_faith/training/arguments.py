@@ -6,9 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 from trl import ModelConfig
 
 from rl_faith.errors import RecipeError
+from rl_faith.policies.loading import load_model
 from rl_faith.recipes import check_arguments, overrides, parse_recipe
 
 
@@ -36,3 +38,9 @@ def parse_training(
     chosen = {k: values[k] for k in keys if not k.endswith("_token")}
     # Through JSON, so that enumerations become the plain values that YAML can hold.
     return recipe, args, model_args, json.loads(json.dumps(chosen, default=str))
+
+
+def load_training_model(model_args: ModelConfig) -> PreTrainedModel:
+    """The model that a training starts from, adapters merged."""
+    name, dtype = model_args.model_name_or_path, model_args.dtype or "float32"
+    return load_model(name, dtype, attention=model_args.attn_implementation)

@@ -18,12 +18,12 @@ from trl import GRPOConfig, ModelConfig, get_peft_config
 
 from rl_faith.errors import RecipeError, exit_on_error
 from rl_faith.policies.chat import TEMPLATE_ARGUMENTS
-from rl_faith.policies.loading import base_of, load_model, load_tokenizer, resolve
+from rl_faith.policies.loading import base_of, load_tokenizer, resolve
 from rl_faith.recipes import GRPORecipe, RewardSpec
 from rl_faith.runs import Run
 from rl_faith.styles import Budget, load_style
 from rl_faith.tasks import load_task
-from rl_faith.training.arguments import parse_training
+from rl_faith.training.arguments import load_training_model, parse_training
 from rl_faith.training.checkpoints import last_checkpoint
 from rl_faith.training.panel import Panel
 from rl_faith.training.prompts import Prompts, split_examples
@@ -57,7 +57,7 @@ def make_trainer(
     train_on, held_out = split_examples(recipe, tasks, seed=args.seed)
     prompts = Prompts(recipe, tasks, train_on)
     name = model_args.model_name_or_path
-    model, tokenizer = load_model(name, model_args.dtype or "float32"), load_tokenizer(name)
+    model, tokenizer = load_training_model(model_args), load_tokenizer(name)
     if args.use_vllm:
         model.name_or_path = _for_engine(name, model, tokenizer, Path(args.output_dir, "start"))
     trainer = FaithfulnessTrainer(

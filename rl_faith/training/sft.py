@@ -16,10 +16,10 @@ from transformers import PreTrainedTokenizerBase
 from trl import ModelConfig, SFTConfig, SFTTrainer, get_peft_config
 
 from rl_faith.errors import exit_on_error
-from rl_faith.policies.loading import load_model, load_tokenizer
+from rl_faith.policies.loading import load_tokenizer
 from rl_faith.recipes import SFTRecipe
 from rl_faith.runs import Run
-from rl_faith.training.arguments import parse_training
+from rl_faith.training.arguments import load_training_model, parse_training
 from rl_faith.training.checkpoints import last_checkpoint
 from rl_faith.training.data import fitting, training_pairs
 
@@ -46,7 +46,7 @@ def make_trainer(recipe: SFTRecipe, args: SFTConfig, model_args: ModelConfig) ->
     if longer:
         log.warning("%d pairs are longer than max_length %s and left out", longer, args.max_length)
     return SFTTrainer(
-        model=load_model(model_args.model_name_or_path, model_args.dtype or "float32"),
+        model=load_training_model(model_args),
         args=args,
         train_dataset=pairs,
         processing_class=tokenizer,
