@@ -20,6 +20,7 @@ from rl_faith.policies.transformers import TransformersPolicy
 from rl_faith.toy.corpus import data
 from rl_faith.training.arguments import parse_training
 from rl_faith.training.grpo import check_groups, make_trainer, train
+from rl_faith.training.trainer import Decisions
 
 RECIPE = "recipes/toy/grpo-self-consistency.yaml"
 SHIPPED = "  - function: self_consistency\n    args: {variant: flip}\n"
@@ -130,11 +131,15 @@ def trainer(tmp_path_factory):
     return trainer_for(tmp_path_factory.mktemp("trainer"))
 
 
+def decisions_of(trainer):
+    (found,) = [c for c in trainer.callback_handler.callbacks if isinstance(c, Decisions)]
+    return found
+
+
 @pytest.fixture
 def decided(trainer):
     """The trainer's rows, with the decisions that the policy takes."""
-    (decisions,) = [c for c in trainer.callback_handler.callbacks if "Decisions" in repr(type(c))]
-    decisions.on_train_begin(trainer.args, trainer.state, trainer.control)
+    decisions_of(trainer).on_train_begin(trainer.args, trainer.state, trainer.control)
     return list(trainer.train_dataset)
 
 
@@ -156,6 +161,44 @@ def test_held_out_examples_are_not_trained_on(trainer):
     held_out = {(task.name, e.id) for task, e in trainer._held_out}
     assert len(held_out) == 9
     assert not held_out & trained_on
+
+
+def turned(trainer):
+    """Make the policy answer anything else than before: the final layer's signs are flipped."""
+    with torch.no_grad():
+        trainer.model.model.norm.weight.neg_()
+    trainer.state.global_step += 1
+
+
+@pytest.fixture
+def drifted(trainer, decided):
+    """The trainer after its policy has changed its mind; its callback may refresh."""
+    turned(trainer)
+    yield decisions_of(trainer)
+    turned(trainer)
+    trainer.state.global_step -= 2
+
+
+def test_prompts_stay_as_they_are_without_refresh(trainer, decided, drifted):
+    drifted.on_step_end(trainer.args, trainer.state, trainer.control)
+    assert list(trainer.train_dataset) == decided
+
+
+def test_refresh_takes_the_decisions_anew(trainer, decided, drifted):
+    drifted._every = 1
+    drifted.on_step_end(trainer.args, trainer.state, trainer.control)
+    drifted._every = 0
+    now = list(trainer.train_dataset)
+    assert [row["prediction"] for row in now] != [row["prediction"] for row in decided]
+    for row in now:
+        assert row["prompt"][1]["content"] == row["prediction"]
+    assert [r["initial_prediction"] for r in now] == [r["initial_prediction"] for r in decided]
+
+
+def test_decisions_are_kept_with_the_checkpoint(trained):
+    kept = json.loads((trained / "checkpoint-2/decisions.json").read_text())
+    assert kept["initial"] == kept["current"]
+    assert len(kept["current"]) == 3 * 6
 
 
 # The live policy

@@ -20,12 +20,13 @@ class Panel:
 
     Attributes:
         policy: Set once the trainer exists, whose weights it has.
+        tasks: By name.
     """
 
     policy: Policy
 
     def __init__(self, tasks: Mapping[str, Task], *, seed: int) -> None:
-        self._tasks, self._seed = tasks, seed
+        self.tasks, self._seed = tasks, seed
 
     def repredict(self, questions: Sequence[Question]) -> list[Answer]:
         """Ask the policy, with its weights of this step."""
@@ -33,7 +34,7 @@ class Panel:
 
     def questions(self, rows: Rows) -> list[Question]:
         """The label question about each row's unedited input."""
-        return [self._tasks[row["task"]].ask(example_of(row)) for row in rows]
+        return [self.tasks[row["task"]].ask(example_of(row)) for row in rows]
 
     def judge(self, rows: Rows, replies: Sequence[str]) -> list[Verdict]:
         """One verdict for each rollout; a whole group is unscored where one of it is.
@@ -58,7 +59,7 @@ class Panel:
         # The decision that stands in the prompt; whether the policy still takes it is asked below.
         told = Prediction({row["prediction"]: 0.0})
         style = load_style(row["style"])
-        return Case(self._tasks[row["task"]], style, row["budget"], example_of(row), told, reply)
+        return Case(self.tasks[row["task"]], style, row["budget"], example_of(row), told, reply)
 
 
 def example_of(row: Mapping[str, Any]) -> Example:

@@ -21,7 +21,9 @@ from rl_faith.training.panel import Panel
 from rl_faith.training.prompts import Prompts
 
 _DECISIONS = "decisions.json"
-_WATCHED = ("faithful_all", "faithful_valid", "valid", "random_control", "lift", "drop")
+_WATCHED = (
+    "faithful_all", "faithful_valid", "valid", "random_control", "lift", "drop", "accuracy"
+)  # fmt: skip
 
 
 class FaithfulnessTrainer(GRPOTrainer):  # type: ignore[misc]
@@ -41,7 +43,8 @@ class FaithfulnessTrainer(GRPOTrainer):  # type: ignore[misc]
     ) -> None:
         super().__init__(*args, **more)
         self.live = panel.policy = live_policy(self, self.processing_class)
-        for task in {task.name: task for task, _ in held_out}.values():
+        self._tasks = panel.tasks.values()
+        for task in self._tasks:
             self.live.check_labels(task.label_words)
         self._held_out, self._wanted = held_out, wanted
 
@@ -67,7 +70,7 @@ class FaithfulnessTrainer(GRPOTrainer):  # type: ignore[misc]
         mine = self._held_out[accelerator.process_index :: accelerator.num_processes]
         rows = []
         # Every process asks about every task, also with no example left: asking is collective.
-        for task in {task.name: task for task, _ in self._held_out}.values():
+        for task in self._tasks:
             wishes = [(e, s, b) for t, e in mine if t.name == task.name for s, b in self._wanted]
             verdicts = judge_policy(
                 self.live, task, wishes, max_new_tokens=self.args.max_completion_length
@@ -77,22 +80,16 @@ class FaithfulnessTrainer(GRPOTrainer):  # type: ignore[misc]
 
 
 def watched(cells: Sequence[Cell]) -> dict[str, float]:
-    """The scores of each cell, and their means over the cells."""
-    told = [cell.as_dict() for cell in cells]
+    """The scores' means over the cells, and each cell's share of faithful explanations."""
+    told = [cell.as_dict() for cell in cells if isinstance(cell.budget, str)]
+    means = {}
+    for name in _WATCHED:
+        known = [value for cell in told if (value := cell[name]["value"]) is not None]
+        means |= {name: fmean(known)} if known else {}
     each = {
-        f"{c['task']}_{c['style']}_{c['budget']}_faithful_all": c["faithful_all"]["value"]
-        for c in told
-        if c["budget"] in ("one", "multi")
-    }
-    whole = [c for c in told if c["budget"] in ("one", "multi")]
-    means = {
-        name: fmean(known)
-        for name in (*_WATCHED, "accuracy")
-        if (
-            known := [
-                c[name]["value"] for c in whole if c.get(name) and c[name]["value"] is not None
-            ]
-        )
+        f"{cell['task']}_{cell['style']}_{cell['budget']}_faithful_all": value
+        for cell in told
+        if (value := cell["faithful_all"]["value"]) is not None
     }
     return {**means, **each}
 
