@@ -82,7 +82,7 @@ class FaithfulnessTrainer(GRPOTrainer):  # type: ignore[misc]
 def watched(cells: Sequence[Cell]) -> dict[str, float]:
     """The scores' means over the cells, and each cell's share of faithful explanations."""
     told = [cell.as_dict() for cell in cells if isinstance(cell.budget, str)]
-    means = {}
+    means: dict[str, float] = {}
     for name in _WATCHED:
         known = [value for cell in told if (value := cell[name]["value"]) is not None]
         means |= {name: fmean(known)} if known else {}
