@@ -31,6 +31,7 @@ def arguments(out, **changed):
     given = {
         "output_dir": out, "max_steps": 4, "save_steps": 2, "save_total_limit": 9,
         "logging_steps": 1, "num_generations": 4, "per_device_train_batch_size": 16,
+        "per_device_eval_batch_size": 4,
         "gradient_accumulation_steps": 1, "examples_per_task": 6, "held_out_examples": 3,
         "eval_steps": 2, "disable_tqdm": True, "max_completion_length": 24, "warmup_steps": 0,
         "log_completions": True, "num_completions_to_print": 0, **changed,

@@ -42,7 +42,8 @@ def seen(tmp_path_factory):
     given = {
         "output_dir": tmp_path_factory.mktemp("vllm"), "use_vllm": True, "vllm_mode": "colocate",
         "vllm_max_model_length": 256, "max_steps": STEPS, "num_generations": 4,
-        "per_device_train_batch_size": 16, "gradient_accumulation_steps": 1, "logging_steps": 1,
+        "per_device_train_batch_size": 16, "per_device_eval_batch_size": 4,
+        "gradient_accumulation_steps": 1, "logging_steps": 1,
         "examples_per_task": 6, "held_out_examples": 2, "eval_steps": STEPS, "warmup_steps": 0,
         "learning_rate": 0.01, "max_completion_length": 24, "disable_tqdm": True,
     }  # fmt: skip

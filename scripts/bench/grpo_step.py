@@ -90,7 +90,8 @@ def measure() -> dict[str, list[float]]:
     with tempfile.TemporaryDirectory() as out:
         given = {
             "output_dir": out, "max_steps": WARM_UP + REPETITIONS * len(WAYS),
-            "per_device_train_batch_size": 64, "gradient_accumulation_steps": 1,
+            "per_device_train_batch_size": 64, "num_generations": 8,
+            "gradient_accumulation_steps": 1,
             "eval_strategy": "no", "eval_on_start": False, "save_strategy": "no",
             "examples_per_task": 200, "held_out_examples": 0, "warmup_steps": 0,
             "logging_steps": 1000, "disable_tqdm": True,
