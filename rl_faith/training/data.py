@@ -18,7 +18,6 @@ from rl_faith.tasks import load_examples, load_task
 from rl_faith.toy.dialogues import decisions
 
 Pair = dict[str, Any]
-_TOY_REPLAY = 30_000
 
 
 def training_pairs(recipe: SFTRecipe, *, seed: int) -> Dataset:
@@ -84,7 +83,7 @@ def _replay(recipe: SFTRecipe, seed: int) -> Dataset:
     """Instruction samples by count; the last turn of each is the completion."""
     if recipe.replay is None:
         raise RecipeError("replay_examples is set, so the recipe must name a replay data set")
-    rows = _replay_rows(recipe.replay)
+    rows = _replay_rows(recipe.replay, recipe.replay_examples)
     if "messages" not in rows.column_names:
         raise DataError(f"{recipe.replay} has no column 'messages'; it has {rows.column_names}")
     rows = rows.filter(_is_answered)
@@ -97,9 +96,10 @@ def _replay(recipe: SFTRecipe, seed: int) -> Dataset:
     return Dataset.from_list([_replay_pair(row["messages"]) for row in chosen])
 
 
-def _replay_rows(where: str) -> Dataset:
+def _replay_rows(where: str, wanted: int) -> Dataset:
+    """Every row there is; of the endless toy conversations as many as are wanted."""
     if where == "toy":
-        chats = islice(decisions(0), _TOY_REPLAY)
+        chats = islice(decisions(0), wanted)
         return Dataset.from_list([{"messages": to_chat(d.conversation)} for d in chats])
     try:
         if Path(where).suffix in (".jsonl", ".json"):
