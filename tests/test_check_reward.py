@@ -8,7 +8,10 @@ from rl_faith.recipes import GRPORecipe
 from rl_faith.training.reward_check import KINDS, check_rewards
 
 RECIPE = Path("recipes/toy/grpo-self-consistency.yaml").read_text()
-SHIPPED = "  - function: self_consistency\n    args: {variant: flip}\n"
+SHIPPED = """  - function: self_consistency
+    # Of a policy that is rarely faithful few groups hold a flip; nearly all hold a drop.
+    args: {variant: drop}
+"""
 
 
 def recipe_with(folder, rewards):

@@ -23,7 +23,10 @@ from rl_faith.training.grpo import check_groups, make_trainer, train
 from rl_faith.training.trainer import Decisions
 
 RECIPE = "recipes/toy/grpo-self-consistency.yaml"
-SHIPPED = "  - function: self_consistency\n    args: {variant: flip}\n"
+SHIPPED = """  - function: self_consistency
+    # Of a policy that is rarely faithful few groups hold a flip; nearly all hold a drop.
+    args: {variant: drop}
+"""
 
 
 def arguments(out, **changed):
@@ -93,7 +96,8 @@ def test_figure_is_logged_at_every_step(trained, figure):
 
 def test_reward_is_the_mean_of_the_verdicts(trained):
     for entry in steps(trained):
-        assert entry["reward"] == pytest.approx(entry["faith/faithful_all"], abs=1e-6)
+        drop = entry["faith/drop"] * entry["faith/valid"]  # an invalid explanation earns 0
+        assert entry["reward"] == pytest.approx(drop, abs=1e-6)
 
 
 def test_held_out_examples_are_judged_before_and_while_training(trained):
@@ -108,7 +112,8 @@ def test_completions_stand_beside_their_edit_and_new_prediction(trained):
     assert {"completion", "outcome", "edited", "new_prediction", "advantage"} <= {*frame.columns}
     assert len(frame) == 16
     name = next(c for c in frame.columns if c.startswith("self_consistency"))
-    assert list(frame["outcome"] == "faithful") == list(frame[name] == 1.0)
+    assert (frame[name][frame["outcome"] == "faithful"] > 0).all()
+    assert (frame[name][frame["outcome"].str.startswith("invalid")] == 0).all()
 
 
 def test_a_stopped_run_goes_on_with_the_same_figures(trained, tmp_path):
