@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-runs/toy-grid}
 bin=.venv/bin
+bash scripts/setup.sh
 models=(base=toy)
 for seed in 0 1 2; do
     "$bin/rl-faith" build --config recipes/toy/build.yaml \

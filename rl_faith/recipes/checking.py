@@ -127,7 +127,7 @@ def overrides(stage: str, arguments: Sequence[str]) -> set[str]:
 def known_keys(stage: str) -> set[str]:
     """Every key that a recipe of this stage may hold."""
     ours = {f.name for f in fields(STAGES[stage].recipe)}
-    return ours.union(*(_library_fields(*where) for where in STAGES[stage].library))
+    return ours.union(*(_library_fields(*where) for where in STAGES[stage].classes))
 
 
 @cache

@@ -159,7 +159,7 @@ class Stage:
 
     recipe: type
     command: str
-    library: tuple[tuple[str, str, str], ...] = ()
+    classes: tuple[tuple[str, str, str], ...] = ()
 
 
 _TRAINING = (

@@ -54,7 +54,7 @@ class Separation:
         over_false: Mean of true minus false, over the same prompts, with a 95% interval.
         over_broken: The same against broken.
         unscored: Share of explanations without a value.
-        questions_per_second: What the reward asked of the policy; 0 for a reward that asks nothing.
+        questions_per_second: Asked of the policy while scoring, verdicts included; 0 for the sum.
     """
 
     name: str
@@ -84,7 +84,7 @@ def check_rewards(recipe: GRPORecipe, model: str, dtype: str) -> list[Separation
     trials = [t for task in tasks.values() for t in _trials(recipe, task, policy)]
     if not trials:
         raise DataError(f"no single word changes a prediction of {model} on {list(tasks)}")
-    found, total = [], [0.0] * (len(trials) * len(KINDS))
+    found, total = [], list[float | None]([None] * (len(trials) * len(KINDS)))
     for spec in (RewardSpec(**entry) for entry in recipe.rewards):
         # A batch of its own for each reward, and no cache: each is timed with what it asks.
         policy.weights_changed()
@@ -94,8 +94,13 @@ def check_rewards(recipe: GRPORecipe, model: str, dtype: str) -> list[Separation
         values = reward(**as_trl_gives(trials))
         rate = (policy.asked - asked) / (time.perf_counter() - start)
         found.append(_separation(spec.name, values, rate))
-        total = [t + spec.weight * (v or 0.0) for t, v in zip(total, values, strict=True)]
+        total = [_added(t, v, spec.weight) for t, v in zip(total, values, strict=True)]
     return [*found, _separation("sum", total, 0.0)]
+
+
+def _added(total: float | None, value: float | None, weight: float) -> float | None:
+    """As TRL adds up: None is 0 beside other rewards, and None where there is no other."""
+    return total if value is None else (total or 0.0) + weight * value
 
 
 def refuse(separations: Sequence[Separation]) -> None:
