@@ -11,17 +11,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
-from itertools import islice
 from typing import Any
 
 from rl_faith.checks import Case, Verdict, inquire, settle
-from rl_faith.erasure import Influence, erasure_questions, influences, most_influential
+from rl_faith.erasure import Influence, erase, most_influential
 from rl_faith.evaluation.scores import score
 from rl_faith.explaining import Wish, explain, predict_labels
 from rl_faith.policies import Policy
 from rl_faith.policies.transformers import TransformersPolicy
-from rl_faith.pseudo import Source, construct, read_replacement, replacement_question
-from rl_faith.questions import Answer, Prediction, Unanswered, assistant, to_chat
+from rl_faith.pseudo import Source, construct, find_sources
+from rl_faith.questions import Answer, Unanswered, assistant, to_chat
 from rl_faith.recipes import BuildRecipe
 from rl_faith.rows import Key, row_of
 from rl_faith.runs import Row, write_atomically, write_json
@@ -32,7 +31,6 @@ from rl_faith.work import go_through, missing, start
 log = logging.getLogger(__name__)
 
 CONSTRUCTED, ORIGINAL = "constructed", "original"
-_WORD_TOKENS = 16
 
 
 @dataclass(frozen=True)
@@ -135,44 +133,15 @@ def _sources(
     policy: Policy, task: Task, examples: Sequence[Example], predictions: dict[str, Answer]
 ) -> dict[str, Source | Unanswered]:
     """The word that drives each prediction, and the model's replacement for it."""
-    tops = _top_words(policy, task, examples, predictions)
-    known = [e for e in examples if isinstance(tops[e.id], Influence)]
-    asked = [
-        replacement_question(task, e, predictions[e.id], tops[e.id].position)  # type: ignore[arg-type, union-attr]
-        for e in known
-    ]
-    said = dict(
-        zip((e.id for e in known), policy.generate(asked, max_new_tokens=_WORD_TOKENS), strict=True)
-    )
-    return {e.id: _source(task, tops[e.id], said.get(e.id)) for e in examples}
+    erased = erase(policy, task, examples, predictions)
+    tops = {key: _top(found) for key, found in erased.items()}
+    return find_sources(policy, task, examples, predictions, tops)
 
 
-def _source(
-    task: Task, top: Influence | Unanswered, said: str | Unanswered | None
-) -> Source | Unanswered:
-    if isinstance(top, Unanswered):
-        return top
-    if not isinstance(said, str):
-        return Source(top.position, top.value, Invalid("too_long", "the model could not be asked"))
-    return Source(top.position, top.value, read_replacement(said, task, top.word))
-
-
-def _top_words(
-    policy: Policy, task: Task, examples: Sequence[Example], predictions: dict[str, Answer]
-) -> dict[str, Influence | Unanswered]:
-    asked = {
-        e.id: erasure_questions(task, e) if isinstance(predictions[e.id], Prediction) else []
-        for e in examples
-    }
-    answers = iter(policy.predict([q for questions in asked.values() for q in questions]))
-    tops: dict[str, Influence | Unanswered] = {}
-    for example in examples:
-        mine = list(islice(answers, len(asked[example.id])))
-        decided = predictions[example.id]
-        found = influences(example, decided, mine) if isinstance(decided, Prediction) else decided
-        top = found if isinstance(found, Unanswered) else most_influential(found)
-        tops[example.id] = top or Unanswered("no_words")
-    return tops
+def _top(found: list[Influence] | Unanswered) -> Influence | Unanswered:
+    if isinstance(found, Unanswered):
+        return found
+    return most_influential(found) or Unanswered("no_words")
 
 
 def _order(plans: Sequence[_Plan]) -> Callable[[Row], Any]:

@@ -1,7 +1,8 @@
 """`rl-faith demo`: the whole way on the embedded model, with the recipes of `recipes/toy/`.
 
-Build explanations by erasure, fine-tune on them, evaluate before and after, compare. Stopped and
-started again, it goes on where it was.
+Build explanations by erasure, fine-tune on them, reinforce (from the base model, and on top of the
+fine-tuning), evaluate all four on one grid, compare. Stopped and started again, it goes on where it
+was.
 """
 
 import logging
@@ -27,26 +28,30 @@ def demo(out: Path) -> None:
     Raises:
         RunError: `out` holds another run, or the training failed.
     """
-    log.info("1/4 build: find the words that drive the model's predictions")
+    log.info("1/6 build: find the words that drive the model's predictions")
     run_stage("build", [*_config("build"), "--out", str(out / "build")])
-    log.info("2/4 sft: train on explanations that name these words")
-    _train(["--build", str(out / "build"), "--output_dir", str(out / "sft")])
-    log.info("3/4 evaluate: base and sft on test examples")
-    models = ["--models", "base=toy", f"sft={out / 'sft'}"]
-    (grid,) = parse_recipe(
-        "evaluate", [*_config("evaluate"), *models, "--out", str(out / "evaluate")]
-    )
+    log.info("2/6 sft: train on explanations that name these words")
+    _train("sft", "sft", ["--build", str(out / "build"), "--output_dir", str(out / "sft")])
+    log.info("3/6 rl: reinforce explanations whose edits change the prediction")
+    _train("grpo", "grpo-self-consistency", ["--output_dir", str(out / "rl")])
+    log.info("4/6 sft-rl: the same, on top of the fine-tuned model")
+    from_sft = ["--model_name_or_path", str(out / "sft"), "--output_dir", str(out / "sft-rl")]
+    _train("grpo", "grpo-after-sft", from_sft)
+    log.info("5/6 evaluate: all four on test examples")
+    models = ["base=toy", *(f"{name}={out / name}" for name in ("sft", "rl", "sft-rl"))]
+    told = [*_config("evaluate"), "--models", *models, "--out", str(out / "evaluate")]
+    (grid,) = parse_recipe("evaluate", told)
     evaluate(grid)
-    log.info("4/4 compare: written to %s", out / "comparison.md")
+    log.info("6/6 compare: written to %s", out / "comparison.md")
     compare([out / "evaluate"], "base", out)
 
 
-def _config(stage: str) -> list[str]:
-    return ["--config", str(_RECIPES / f"{stage}.yaml")]
+def _config(recipe: str) -> list[str]:
+    return ["--config", str(_RECIPES / f"{recipe}.yaml")]
 
 
-def _train(overrides: list[str]) -> None:
+def _train(stage: str, recipe: str, overrides: list[str]) -> None:
     """In a process of its own, as `accelerate launch` would: training changes global state."""
-    command = [sys.executable, "-m", "rl_faith.training.sft", *_config("sft"), *overrides]
+    command = [sys.executable, "-m", f"rl_faith.training.{stage}", *_config(recipe), *overrides]
     if code := subprocess.run(command, check=False).returncode:
         raise RunError(f"the training ended with exit code {code}; its message stands above")

@@ -1,13 +1,27 @@
-"""GRPO through vLLM in the training process, on the CPU: rewards ask the engine that generates."""
+"""GRPO through vLLM on the CPU, in the training process and beside it as a server.
 
+Rewards ask the engine that writes the rollouts.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from trl import GRPOConfig
+from trl.generation import vllm_generation
+from trl.generation.vllm_client import VLLMClient
 
 vllm = pytest.importorskip("vllm")
 
+from rl_faith.policies.loading import resolve  # noqa: E402
 from rl_faith.policies.transformers import TransformersPolicy  # noqa: E402
 from rl_faith.training.arguments import parse_training  # noqa: E402
 from rl_faith.training.grpo import make_trainer  # noqa: E402
@@ -17,42 +31,96 @@ pytestmark = [pytest.mark.vllm, pytest.mark.slow]
 STEPS = 3
 
 
-@pytest.fixture(scope="module", autouse=True)
-def engine_on_the_processor():
-    """The CPU build packs linear weights away, where no weight sync finds them; here they stay."""
-    from trl.generation import vllm_generation  # noqa: PLC0415
-    from vllm.model_executor.layers import utils  # noqa: PLC0415
+@contextmanager
+def colocated(folder):
+    """The engine in this process, and the settings that choose it."""
+    import vllm_worker  # noqa: F401, PLC0415 - leaves the linear weights where a sync finds them
 
-    def plain(layer, *_, **__):
-        if layer.weight.ndim == 2:
-            layer.cpu_linear = torch.nn.functional.linear
-
+    small = partial(vllm.LLM, dtype="float32", enforce_eager=True, block_size=32)
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         patch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
-        patch.setattr(utils, "dispatch_cpu_unquantized_gemm", plain)
-        small = partial(vllm.LLM, dtype="float32", enforce_eager=True, block_size=32)
         patch.setattr(vllm_generation, "LLM", small)
-        yield
+        yield {"vllm_mode": "colocate"}
+    torch.set_num_threads(threads)
+    torch.set_rng_state(state)
 
 
-@pytest.fixture(scope="module")
-def seen(tmp_path_factory):
+@contextmanager
+def served(folder):
+    """The engine in a server of its own, which takes weights by file, and the settings."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", resolve("toy"),
+        "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--enforce-eager",
+        "--max-model-len", "256", "--block-size", "32", "--max-logprobs", "-1",
+        "--logprobs-mode", "processed_logprobs", "--worker-extension-cls", "vllm_worker.FromFile",
+    ]  # fmt: skip
+    surroundings = {
+        **os.environ, "PYTHONPATH": str(Path(__file__).parent), "VLLM_SERVER_DEV_MODE": "1",
+        "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    }  # fmt: skip
+    with (folder / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            command, env=surroundings, stdout=log, stderr=log, start_new_session=True
+        )
+    weights = str(folder / "weights.safetensors")
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(vllm_generation, "VLLMClient", partial(FileClient, weights))
+            yield {
+                "vllm_mode": "server", "vllm_server_base_url": f"http://127.0.0.1:{port}",
+                "vllm_server_timeout": 400,
+            }  # fmt: skip
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+class FileClient(VLLMClient):
+    """TRL's client but for the way of the weights, which NCCL would carry from GPU to GPU."""
+
+    def __init__(self, path, **more):
+        super().__init__(**more)
+        self.path = path
+
+    def init_communicator(self, device=0):
+        """Nothing to join."""
+
+    def update_named_params(self, metadata, named_params):
+        """Write them where the server reads them."""
+        save_file({name: w.detach().contiguous() for name, w in named_params}, self.path)
+        how = {"method": "load_from", "args": [self.path]}
+        self.session.post(f"{self.base_url}/collective_rpc", json=how).raise_for_status()
+
+
+@pytest.fixture(scope="module", params=[colocated, served], ids=["colocate", "server"])
+def seen(request, tmp_path_factory):
     """What the engine and the live model answered at each step of a run, and its log."""
+    folder = tmp_path_factory.mktemp("vllm")
     given = {
-        "output_dir": tmp_path_factory.mktemp("vllm"), "use_vllm": True, "vllm_mode": "colocate",
-        "vllm_max_model_length": 256, "max_steps": STEPS, "num_generations": 4,
-        "per_device_train_batch_size": 16, "per_device_eval_batch_size": 4,
+        "output_dir": folder, "use_vllm": True, "vllm_max_model_length": 256, "max_steps": STEPS,
+        "num_generations": 4, "per_device_train_batch_size": 16, "per_device_eval_batch_size": 4,
         "gradient_accumulation_steps": 1, "logging_steps": 1,
         "examples_per_task": 6, "held_out_examples": 2, "eval_steps": STEPS, "warmup_steps": 0,
         "learning_rate": 0.01, "max_completion_length": 24, "disable_tqdm": True,
     }  # fmt: skip
-    told = [str(part) for key, value in given.items() for part in (f"--{key}", value)]
     config = ["--config", "recipes/toy/grpo-self-consistency.yaml"]
-    threads, state = torch.get_num_threads(), torch.get_rng_state()
-    trainer = make_trainer(*parse_training("grpo", [*config, *told], GRPOConfig)[:3])
-    pairs = []
-    ask = trainer.live.predict
+    with ExitStack() as stack:
+        given |= stack.enter_context(request.param(folder))
+        told = [str(part) for key, value in given.items() for part in (f"--{key}", value)]
+        trainer = make_trainer(*parse_training("grpo", [*config, *told], GRPOConfig)[:3])
+        pairs = listened(trainer)
+        trainer.train()
+    return pairs, trainer.state.log_history
+
+
+def listened(trainer):
+    """A list that fills with (step, the engine's answers, the live model's own) in training."""
+    pairs, ask = [], trainer.live.predict
 
     def predict(questions):
         answers = ask(questions)
@@ -63,10 +131,7 @@ def seen(tmp_path_factory):
         return answers
 
     trainer.live.predict = predict
-    trainer.train()
-    torch.set_num_threads(threads)
-    torch.set_rng_state(state)
-    return pairs, trainer.state.log_history
+    return pairs
 
 
 def test_engine_was_asked_at_successive_steps(seen):

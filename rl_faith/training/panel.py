@@ -43,7 +43,7 @@ class Panel:
             rows: The data set's columns for each rollout; equal rows are one group.
             replies: What the policy said.
         """
-        cases = [self._case(row, reply) for row, reply in zip(rows, replies, strict=True)]
+        cases = [self.case(row, reply) for row, reply in zip(rows, replies, strict=True)]
         inquiries = [inquire(c, control=True, ceiling=False, seed=self._seed) for c in cases]
         now = self.questions(rows)
         asked = [question for inquiry in inquiries for question in inquiry.questions]
@@ -55,8 +55,8 @@ class Panel:
         ]
         return _whole_groups(verdicts)
 
-    def _case(self, row: Mapping[str, Any], reply: str) -> Case:
-        # The decision that stands in the prompt; whether the policy still takes it is asked below.
+    def case(self, row: Mapping[str, Any], reply: str) -> Case:
+        """What the check looks at; the decision is the prompt's, which may have gone stale."""
         told = Prediction({row["prediction"]: 0.0})
         style = load_style(row["style"])
         return Case(self.tasks[row["task"]], style, row["budget"], example_of(row), told, reply)

@@ -5,6 +5,7 @@ erasure changes the prediction, *false* the word with the least influence, *brok
 explanation at all. A reward that does not prefer the true ones would train something else.
 """
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,24 +17,25 @@ from rich.table import Table
 from transformers import TrainerState
 from trl import GRPOConfig
 
-from rl_faith.erasure import Influence, erasure_questions, influences
+from rl_faith.erasure import Influence, erase
 from rl_faith.errors import DataError, RewardError
 from rl_faith.evaluation.tables import plain_table, signed
 from rl_faith.explaining import predict_labels
 from rl_faith.policies.transformers import TransformersPolicy
-from rl_faith.pseudo import Source, construct, read_replacement, replacement_question
-from rl_faith.questions import Prediction, assistant, to_chat
+from rl_faith.pseudo import Source, construct, find_sources
+from rl_faith.questions import Answer, Prediction, Unanswered, assistant, to_chat
 from rl_faith.recipes import GRPORecipe, RewardSpec
 from rl_faith.stats import Estimate, bootstrap_mean
-from rl_faith.styles import Budget, Style, load_style
+from rl_faith.styles import Budget, Invalid, Style, load_style
 from rl_faith.tasks import Example, Task, load_examples, load_task
 from rl_faith.training.arguments import parse_training
 from rl_faith.training.panel import Panel
 from rl_faith.training.rewards import Batch, Reward, load_reward
 
+log = logging.getLogger(__name__)
+
 KINDS = ("true", "false", "broken")
 _EXAMPLES = 40
-_WORD_TOKENS = 16
 _BROKEN = "I would rather not say."
 
 
@@ -90,6 +92,7 @@ def check_rewards(recipe: GRPORecipe, model: str, dtype: str) -> list[Separation
         policy.weights_changed()
         reward = Reward(load_reward(spec.function), spec, Batch(panel))
         reward.check([*trials[0].row, "initial_prediction"])
+        log.info("check-reward: scoring %d of them with %s", len(KINDS) * len(trials), spec.name)
         start, asked = time.perf_counter(), policy.asked
         values = reward(**as_trl_gives(trials))
         rate = (policy.asked - asked) / (time.perf_counter() - start)
@@ -153,42 +156,50 @@ def _over(first: Sequence[float | None], second: Sequence[float | None]) -> Esti
 
 
 def _trials(recipe: GRPORecipe, task: Task, policy: TransformersPolicy) -> list[Trial]:
-    examples = load_examples(task, "train", source=recipe.data, n=_EXAMPLES, seed=0)
-    predictions = predict_labels(policy, task, examples)
-    trials = []
-    for example in examples:
-        decided = predictions[example.id]
-        ends = _ends(policy, task, example, decided) if isinstance(decided, Prediction) else None
-        if ends:
-            for style in map(load_style, recipe.styles):
-                for budget in recipe.budgets:
-                    wanted = (task, style, cast(Budget, budget), example, decided)
-                    trials += _trial(policy, wanted, ends)
-    return trials
+    """Every style and budget for each example that has a word of each end."""
+    log.info("check-reward: making explanations of known worth on %s", task.name)
+    drawn = load_examples(task, "train", source=recipe.data, n=_EXAMPLES, seed=0)
+    predictions = predict_labels(policy, task, drawn)
+    erased = erase(policy, task, drawn, predictions)
+    ends = {key: pair for key, words in erased.items() if (pair := _ends(words))}
+    examples = [e for e in drawn if e.id in ends]
+    sources = [
+        find_sources(
+            policy, task, examples, predictions, {k: pair[end] for k, pair in ends.items()}
+        )
+        for end in (0, 1)
+    ]
+    wanted = [(load_style(s), cast(Budget, b)) for s in recipe.styles for b in recipe.budgets]
+    trials = [
+        _trial(task, example, predictions[example.id], how, [of[example.id] for of in sources])
+        for example in examples
+        for how in wanted
+    ]
+    return [trial for trial in trials if trial]
 
 
-def _ends(
-    policy: TransformersPolicy, task: Task, example: Example, decided: Prediction
-) -> tuple[Influence, Influence] | None:
-    """The most and the least influential word, where the first changes the prediction alone."""
-    answers = policy.predict(erasure_questions(task, example))
-    found = influences(example, decided, answers)
-    if not isinstance(found, list):
+def _ends(found: list[Influence] | Unanswered) -> tuple[Influence, Influence] | None:
+    """The most and the least influential word, where only the first changes the prediction."""
+    if isinstance(found, Unanswered) or not found:
         return None
-    most = max(found, key=lambda i: (i.flips, i.value), default=None)
-    least = min(found, key=lambda i: (i.flips, abs(i.value)), default=None)
-    return (most, least) if most and least and most.flips and not least.flips else None
+    most = max(found, key=lambda i: (i.flips, i.value))
+    least = min(found, key=lambda i: (i.flips, abs(i.value)))
+    return (most, least) if most.flips and not least.flips else None
 
 
 def _trial(
-    policy: TransformersPolicy,
-    wanted: tuple[Task, Style, Budget, Example, Any],
-    ends: tuple[Influence, Influence],
-) -> list[Trial]:
-    task, style, budget, example, decided = wanted
-    replies = [_reply(policy, wanted, word) for word in ends]
-    if not all(isinstance(reply, str) for reply in replies):
-        return []
+    task: Task,
+    example: Example,
+    decided: Answer,
+    how: tuple[Style, Budget],
+    sources: Sequence[Source | Unanswered],
+) -> Trial | None:
+    style, budget = how
+    replies = [construct(style, example, s, budget) for s in sources if isinstance(s, Source)]
+    true, false = replies
+    if isinstance(true, Invalid) or isinstance(false, Invalid):
+        return None
+    assert isinstance(decided, Prediction)
     label = decided.label
     row = {
         **{k: v for k, v in asdict(example).items() if k in ("id", "input", "context", "gold")},
@@ -196,21 +207,7 @@ def _trial(
         "initial_prediction": label,
         "prompt": to_chat(task.ask_why(example, label, style.name, budget)),
     }  # fmt: skip
-    return [Trial(row, dict(zip(KINDS, [*map(str, replies), _BROKEN], strict=True)))]
-
-
-def _reply(
-    policy: TransformersPolicy,
-    wanted: tuple[Task, Style, Budget, Example, Any],
-    word: Influence,
-) -> Any:
-    task, style, budget, example, decided = wanted
-    said: Any = ""
-    if style.name == "counterfactual":
-        asked = replacement_question(task, example, decided, word.position)
-        (reply,) = policy.generate([asked], max_new_tokens=_WORD_TOKENS)
-        said = read_replacement(str(reply), task, word.word)
-    return construct(style, example, Source(word.position, word.value, said), budget)
+    return Trial(row, dict(zip(KINDS, (true, false, _BROKEN), strict=True)))
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -42,7 +42,8 @@ class FaithfulnessTrainer(GRPOTrainer):  # type: ignore[misc]
         **more: Any,
     ) -> None:
         super().__init__(*args, **more)
-        self.live = panel.policy = live_policy(self, self.processing_class)
+        self.panel, self.live = panel, live_policy(self, self.processing_class)
+        panel.policy = self.live
         self._tasks = panel.tasks.values()
         for task in self._tasks:
             self.live.check_labels(task.label_words)

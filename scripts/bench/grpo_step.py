@@ -70,7 +70,7 @@ def naive(given: Mapping[str, Any], panel: Panel) -> list[float | None]:
     rows = [{name: given[name][i] for name in names} for i in range(len(given["completions"]))]
     values = []
     for row, completion in zip(rows, given["completions"], strict=True):
-        case = panel._case(row, reply_of(completion))
+        case = panel.case(row, reply_of(completion))
         told = [generated(panel.policy, q) for q in panel.questions([row])]
         asked = inquire(case, control=False, ceiling=False).questions
         told += [generated(panel.policy, question) for question in asked]
@@ -100,7 +100,7 @@ def measure() -> dict[str, list[float]]:
         recipe, args, model, _ = parse_training("grpo", ["--config", RECIPE, *told], GRPOConfig)
         trainer = make_trainer(recipe, args, model)
         (ours,) = trainer.reward_funcs
-        turns = Turns(ours, ours.batch._panel)
+        turns = Turns(ours, trainer.panel)
         trainer.reward_funcs = [turns]
         trainer.add_callback(turns)
         trainer.train()
