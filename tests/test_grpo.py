@@ -134,6 +134,24 @@ def _train(told: list[str]) -> None:
 # The prompts
 
 
+def test_the_best_checkpoint_is_the_one_most_faithful_on_held_out_examples(tmp_path):
+    # So large a step that the model is soon worse than it was.
+    train(*parsed(
+        tmp_path, learning_rate=0.02, max_steps=3, save_steps=1, eval_steps=1, seed=1,
+        load_best_model_at_end=True, metric_for_best_model="eval_faithful_all",
+    ))  # fmt: skip
+    judged = {
+        e["step"]: e["eval_faithful_all"] for e in history(tmp_path) if "eval_faithful_all" in e
+    }
+    best = max((1, 2, 3), key=judged.__getitem__)
+    assert judged[best] > judged[3]
+    kept, left = (
+        TransformersPolicy.load(str(m)).model for m in (tmp_path, tmp_path / f"checkpoint-{best}")
+    )
+    name = "model.layers.0.mlp.up_proj.weight"
+    assert torch.equal(kept.get_parameter(name), left.get_parameter(name))
+
+
 @pytest.fixture(scope="module")
 def trainer(tmp_path_factory):
     return trainer_for(tmp_path_factory.mktemp("trainer"))

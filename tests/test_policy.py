@@ -314,6 +314,11 @@ def test_a_gpu_answers_as_the_processor_does(policy, questions):
         assert_near(a, b.logprobs, 1e-3)
 
 
+def test_all_weights_of_a_merged_adapter_can_be_trained(tmp_path):
+    merged = load_model(make_adapter(tmp_path / "adapter", "toy"))
+    assert all(parameter.requires_grad for parameter in merged.parameters())
+
+
 def test_adapter_that_names_no_base_model_is_refused(tmp_path):
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(ModelError, match="does not name its base model"):

@@ -8,12 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 from trl import GRPOConfig
 from trl.generation import vllm_generation
@@ -21,10 +23,12 @@ from trl.generation.vllm_client import VLLMClient
 
 vllm = pytest.importorskip("vllm")
 
-from rl_faith.policies.loading import resolve  # noqa: E402
+from rl_faith.policies.loading import load_model, load_tokenizer, resolve  # noqa: E402
 from rl_faith.policies.transformers import TransformersPolicy  # noqa: E402
+from rl_faith.questions import Question, user  # noqa: E402
 from rl_faith.training.arguments import parse_training  # noqa: E402
 from rl_faith.training.grpo import make_trainer  # noqa: E402
+from rl_faith.training.trainer import FaithfulnessTrainer  # noqa: E402
 
 pytestmark = [pytest.mark.vllm, pytest.mark.slow]
 
@@ -97,11 +101,25 @@ class FileClient(VLLMClient):
         self.session.post(f"{self.base_url}/collective_rpc", json=how).raise_for_status()
 
 
-@pytest.fixture(scope="module", params=[colocated, served], ids=["colocate", "server"])
+@dataclass(frozen=True)
+class Seen:
+    """A run: the engine's and the live model's answers at each step, its log, its trainer."""
+
+    pairs: list
+    log: list
+    trainer: FaithfulnessTrainer
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(colocated, "toy"), (served, "toy"), (colocated, "adapter")],
+    ids=["colocate", "server", "colocate from an adapter"],
+)
 def seen(request, tmp_path_factory):
-    """What the engine and the live model answered at each step of a run, and its log."""
     folder = tmp_path_factory.mktemp("vllm")
+    engine, model = request.param
     given = {
+        "model_name_or_path": model if model == "toy" else adapter(folder),
         "output_dir": folder, "use_vllm": True, "vllm_max_model_length": 256, "max_steps": STEPS,
         "num_generations": 4, "per_device_train_batch_size": 16, "per_device_eval_batch_size": 4,
         "gradient_accumulation_steps": 1, "logging_steps": 1,
@@ -109,13 +127,20 @@ def seen(request, tmp_path_factory):
         "learning_rate": 0.01, "max_completion_length": 24, "disable_tqdm": True,
     }  # fmt: skip
     config = ["--config", "recipes/toy/grpo-self-consistency.yaml"]
-    with ExitStack() as stack:
-        given |= stack.enter_context(request.param(folder))
-        told = [str(part) for key, value in given.items() for part in (f"--{key}", value)]
+    with engine(folder) as settings:
+        told = [str(p) for k, v in {**given, **settings}.items() for p in (f"--{k}", v)]
         trainer = make_trainer(*parse_training("grpo", [*config, *told], GRPOConfig)[:3])
         pairs = listened(trainer)
         trainer.train()
-    return pairs, trainer.state.log_history
+        yield Seen(pairs, trainer.state.log_history, trainer)
+
+
+def adapter(folder):
+    """A LoRA adapter that moves the embedded model, as an SFT stage would leave it."""
+    model = get_peft_model(load_model("toy"), LoraConfig(init_lora_weights=False))
+    model.save_pretrained(folder / "adapter")
+    load_tokenizer("toy").save_pretrained(folder / "adapter")
+    return folder / "adapter"
 
 
 def listened(trainer):
@@ -124,24 +149,30 @@ def listened(trainer):
 
     def predict(questions):
         answers = ask(questions)
-        fresh = TransformersPolicy(
-            trainer.accelerator.unwrap_model(trainer.model), trainer.processing_class
-        )
-        pairs.append((trainer.state.global_step, answers, fresh.predict(questions)))
+        pairs.append((trainer.state.global_step, answers, live(trainer).predict(questions)))
         return answers
 
     trainer.live.predict = predict
     return pairs
 
 
+def live(trainer):
+    """The trainer's model itself, asked without an engine."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    return TransformersPolicy(model, trainer.processing_class)
+
+
 def test_engine_was_asked_at_successive_steps(seen):
-    assert {step for step, _, _ in seen[0]} >= {0, 1, 2}
+    assert {step for step, _, _ in seen.pairs} >= {0, 1, 2}
 
 
 @pytest.mark.parametrize("step", range(STEPS + 1))
 def test_engine_answers_as_the_live_model(seen, step):
     pairs = [
-        pair for at, told, fresh in seen[0] if at == step for pair in zip(told, fresh, strict=True)
+        pair
+        for at, told, fresh in seen.pairs
+        if at == step
+        for pair in zip(told, fresh, strict=True)
     ]
     assert pairs
     for told, fresh in pairs:
@@ -149,15 +180,23 @@ def test_engine_answers_as_the_live_model(seen, step):
 
 
 def test_weights_moved_between_the_steps(seen):
-    drops = [entry["faith/drop"] for entry in seen[1] if "faith/drop" in entry]
+    drops = [entry["faith/drop"] for entry in seen.log if "faith/drop" in entry]
     assert len(set(drops)) > 1
 
 
 def test_weights_arrived_in_the_engine(seen):
     name = "sampling/sampling_logp_difference/max"
-    assert max(entry[name] for entry in seen[1] if name in entry) < 0.1
+    assert max(entry[name] for entry in seen.log if name in entry) < 0.1
 
 
 def test_held_out_examples_are_judged_through_the_engine(seen):
-    judged = [entry for entry in seen[1] if "eval_faithful_all" in entry]
+    judged = [entry for entry in seen.log if "eval_faithful_all" in entry]
     assert [entry["step"] for entry in judged] == [0, STEPS]
+
+
+def test_more_label_tokens_than_one_call_takes_are_asked_in_several(seen):
+    known = sorted(t for t in seen.trainer.processing_class.get_vocab() if t.isalpha())[:300]
+    question = Question((user("this pizza was wonderful today"),), tuple(known))
+    seen.trainer.live.sync()
+    (told,), (fresh,) = (p.predict([question]) for p in (seen.trainer.live, live(seen.trainer)))
+    assert told.logprobs == pytest.approx(fresh.logprobs, abs=4e-3)

@@ -79,7 +79,8 @@ def _merged(name: str, attention: str | None) -> PreTrainedModel:
             # PEFT passes over layers that only one of the two has.
             if load_peft_weights(name, "cpu").keys() != get_peft_model_state_dict(adapted).keys():
                 raise ValueError("it was made for other layers")
-            return adapted.merge_and_unload()
+            # PEFT froze the weights, and all of them may be trained next.
+            return adapted.merge_and_unload().requires_grad_(True)
         except (RuntimeError, ValueError) as error:
             raise ModelError(
                 f"the adapter in {name} does not fit its base model {base}: {_first_line(error)}"

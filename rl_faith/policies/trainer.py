@@ -100,21 +100,25 @@ class EnginePolicy(ScoringPolicy):
         asked = [(row, k) for row in rows for k in range(len(row.prefix) + 1)]
         # Adjacent siblings share the engine's cached prefix.
         asked.sort(key=lambda place: place[0].ids)
-        prompts = [list(row.prompt + row.prefix[:k]) for row, k in asked]
-        told = self._one_token(prompts, tokens)
+        told = self._one_token([list(row.prompt + row.prefix[:k]) for row, k in asked], tokens)
         read: dict[Row, Table] = {row: [[] for _ in range(len(row.prefix) + 1)] for row in rows}
         for (row, k), known in zip(asked, told, strict=True):
             read[row][k] = [known[token] for token in tokens]
         return read
 
     def _one_token(self, prompts: list[list[int]], tokens: list[int]) -> list[dict[int, float]]:
-        if len(tokens) > _MOST_TOKENS:
-            raise ValueError(f"{len(tokens)} label tokens in one call; vLLM takes {_MOST_TOKENS}")
-        wanted = {"max_tokens": 1, "logprobs": None, "logprob_token_ids": tokens}
-        if self._engine.mode == "server":
-            wanted["logprobs"] = len(tokens)
-        _, _, values, ids = self._call(prompts, {**wanted, "detokenize": False})
-        return [dict(zip(i[0], v[0], strict=True)) for i, v in zip(ids, values, strict=True)]
+        # A server is told once for all processes what to read, so each asks for what all want.
+        wanted = sorted({token for mine in gather_object([tokens]) for token in mine})
+        told: list[dict[int, float]] = [{} for _ in prompts]
+        for i in range(0, len(wanted), _MOST_TOKENS):
+            part = wanted[i : i + _MOST_TOKENS]
+            how: dict[str, Any] = {"max_tokens": 1, "logprobs": None, "logprob_token_ids": part}
+            if self._engine.mode == "server":
+                how["logprobs"] = len(part)
+            _, _, values, ids = self._call(prompts, {**how, "detokenize": False})
+            for known, v, k in zip(told, values, ids, strict=True):
+                known.update(zip(k[0], v[0], strict=True))
+        return told
 
     def generate(
         self, conversations: Sequence[Conversation], *, max_new_tokens: int
