@@ -21,6 +21,10 @@ log = logging.getLogger(__name__)
 # Beside the package, in a checkout as in site-packages.
 _RECIPES = Path(__file__).parent.parent / "recipes" / "toy"
 
+# Steps of reinforcement that two cores take in a few minutes; the recipes have 400 and 200.
+_FEW = ["--max_steps", "150", "--eval_steps", "50"]
+_FEWER = ["--max_steps", "50", "--eval_steps", "25"]
+
 
 def demo(out: Path) -> None:
     """Run the demo into `out`.
@@ -33,10 +37,10 @@ def demo(out: Path) -> None:
     log.info("2/6 sft: train on explanations that name these words")
     _train("sft", "sft", ["--build", str(out / "build"), "--output_dir", str(out / "sft")])
     log.info("3/6 rl: reinforce explanations whose edits change the prediction")
-    _train("grpo", "grpo-self-consistency", ["--output_dir", str(out / "rl")])
+    _train("grpo", "grpo-self-consistency", [*_FEW, "--output_dir", str(out / "rl")])
     log.info("4/6 sft-rl: the same, on top of the fine-tuned model")
     from_sft = ["--model_name_or_path", str(out / "sft"), "--output_dir", str(out / "sft-rl")]
-    _train("grpo", "grpo-after-sft", from_sft)
+    _train("grpo", "grpo-refine", [*_FEWER, *from_sft])
     log.info("5/6 evaluate: all four on test examples")
     models = ["base=toy", *(f"{name}={out / name}" for name in ("sft", "rl", "sft-rl"))]
     told = [*_config("evaluate"), "--models", *models, "--out", str(out / "evaluate")]

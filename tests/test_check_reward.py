@@ -3,21 +3,17 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rl_faith.recipes import GRPORecipe
 from rl_faith.training.reward_check import KINDS, check_rewards
 
-RECIPE = Path("recipes/toy/grpo-self-consistency.yaml").read_text()
-SHIPPED = """  - function: self_consistency
-    # Of a policy that is rarely faithful few groups hold a flip; nearly all hold a drop.
-    args: {variant: drop}
-"""
+RECIPE = Path("recipes/toy/grpo-self-consistency.yaml")
 
 
-def recipe_with(folder, rewards):
-    assert SHIPPED in RECIPE
+def recipe_with(folder, *rewards):
     path = folder / "recipe.yaml"
-    path.write_text(RECIPE.replace(SHIPPED, rewards))
+    path.write_text(yaml.safe_dump({**yaml.safe_load(RECIPE.read_text()), "rewards": [*rewards]}))
     return path
 
 
@@ -49,31 +45,30 @@ def test_a_reward_that_asks_is_timed(separations):
 
 
 def test_rewards_that_tell_nothing_apart_are_refused(cli, tmp_path):
-    path = recipe_with(tmp_path, "  - function: format\n")
+    path = recipe_with(tmp_path, {"function": "format"})
     outcome = cli("check-reward", path, "--tasks", "ag_news", "--styles", "attribution")
     assert outcome.code == 2
     assert "the rewards do not tell true explanations from others" in outcome.error
 
 
-def test_sound_rewards_pass(cli, tmp_path):
-    path = recipe_with(tmp_path, SHIPPED)
-    outcome = cli("check-reward", path, "--tasks", "ag_news", "--styles", "redaction")
+def test_sound_rewards_pass(cli):
+    outcome = cli("check-reward", RECIPE, "--tasks", "ag_news", "--styles", "redaction")
     assert outcome.code == 0
     assert "self_consistenc" in outcome.out
 
 
 @pytest.mark.parametrize(
-    ("rewards", "told"),
+    ("reward", "told"),
     [
-        ("  - funktion: format\n", "unknown key 'funktion' of a reward; known: args, function"),
-        ("  - weight: 2\n", "names no function"),
-        ("  - function: format\n    weight: much\n", "the weight of format is 'much', not a numb"),
-        ("  - function: format\n    args: [1]\n", "the args of format must map names to values"),
-        ("  - function: formatt\n", "reward 'formatt' cannot be loaded: no such reward; known"),
-        ("  - function: format\n    args: {a: 1}\n", "reward format(a=1) takes no argument 'a'"),
+        ({"funktion": "format"}, "unknown key 'funktion' of a reward; known: args, function"),
+        ({"weight": 2}, "names no function"),
+        ({"function": "format", "weight": "much"}, "the weight of format is 'much', not a numb"),
+        ({"function": "format", "args": [1]}, "the args of format must map names to values"),
+        ({"function": "formatt"}, "reward 'formatt' cannot be loaded: no such reward; known"),
+        ({"function": "format", "args": {"a": 1}}, "reward format(a=1) takes no argument 'a'"),
     ],
 )
-def test_bad_entry_is_refused(cli, tmp_path, rewards, told):
-    outcome = cli("check-reward", recipe_with(tmp_path, rewards), "--tasks", "ag_news")
+def test_bad_entry_is_refused(cli, tmp_path, reward, told):
+    outcome = cli("check-reward", recipe_with(tmp_path, reward), "--tasks", "ag_news")
     assert outcome.code == 2
     assert told in outcome.error

@@ -167,7 +167,9 @@ def test_demo_refuses_the_folder_of_another_run(cli, tmp_path):
     assert "holds a run of another recipe" in cli("demo", "--out", tmp_path).error
 
 
-@pytest.mark.parametrize("recipe", ["build", "sft", "evaluate"])
+@pytest.mark.parametrize(
+    "recipe", ["build", "sft", "grpo-self-consistency", "grpo-refine", "evaluate"]
+)
 def test_demo_finds_its_recipes_from_any_folder(monkeypatch, tmp_path, recipe):
     from rl_faith.demo import _config  # noqa: PLC0415 - brings torch
 

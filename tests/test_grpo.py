@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import torch
+import yaml
 from conftest import Fork
 from trl import GRPOConfig
 
@@ -23,10 +24,6 @@ from rl_faith.training.grpo import check_groups, make_trainer, train
 from rl_faith.training.trainer import Decisions
 
 RECIPE = "recipes/toy/grpo-self-consistency.yaml"
-SHIPPED = """  - function: self_consistency
-    # Of a policy that is rarely faithful few groups hold a flip; nearly all hold a drop.
-    args: {variant: drop}
-"""
 
 
 def arguments(out, **changed):
@@ -40,6 +37,13 @@ def arguments(out, **changed):
         "log_completions": True, "num_completions_to_print": 0, **changed,
     }  # fmt: skip
     return ["--config", RECIPE, *(str(p) for k, v in given.items() for p in (f"--{k}", v))]
+
+
+def recipe_with(path: Path, reward: str) -> Path:
+    """The shipped recipe with another reward."""
+    recipe = {**yaml.safe_load(Path(RECIPE).read_text()), "rewards": [{"function": reward}]}
+    path.write_text(yaml.safe_dump(recipe))
+    return path
 
 
 def parsed(out, **changed):
@@ -262,12 +266,9 @@ def test_groups_that_processes_would_share_are_refused():
 
 
 def test_a_failing_reward_ends_the_run_with_its_name(tmp_path):
-    recipe = tmp_path / "recipe.yaml"
     reward = tmp_path / "own.py"
     reward.write_text("def broken(completions):\n    raise ValueError('no such thing')\n")
-    text = Path(RECIPE).read_text()
-    assert SHIPPED in text
-    recipe.write_text(text.replace(SHIPPED, f"  - function: {reward}:broken\n"))
+    recipe = recipe_with(tmp_path / "recipe.yaml", f"{reward}:broken")
     told = ["--config", str(recipe), *arguments(tmp_path / "out", eval_on_start=False)[2:]]
     with pytest.raises(RewardError, match="reward broken failed with ValueError: no such thing"):
         train(*parse_training("grpo", told, GRPOConfig))
@@ -333,9 +334,7 @@ def test_a_reward_that_fails_in_one_process_ends_both(tmp_path):
         "        raise ValueError('no such thing')\n"
         "    return [0.0] * len(completions)\n"
     )
-    text = Path(RECIPE).read_text()
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(text.replace(SHIPPED, f"  - function: {tmp_path}/own.py:broken\n"))
+    recipe = recipe_with(tmp_path / "recipe.yaml", f"{tmp_path}/own.py:broken")
     told = arguments(tmp_path / "run", per_device_train_batch_size=8, eval_on_start=False)
     done = two_processes(tmp_path, "--config", recipe, *told[2:])
     assert done.returncode != 0

@@ -80,6 +80,17 @@ def make_trainer(
     return trainer
 
 
+class _Counted(logging.Filter):
+    """Keeps back TRL's warning of completions without a reward, for it prints one of them whole.
+
+    They are counted at every step, as `faith/unscored`.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is to be logged."""
+        return not record.getMessage().startswith("All reward functions returned None")
+
+
 def _for_engine(
     name: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path
 ) -> str:
@@ -115,6 +126,7 @@ def check_groups(args: GRPOConfig) -> None:
 def main() -> None:
     """Entry point of `accelerate launch -m rl_faith.training.grpo`."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("trl.trainer.grpo_trainer").addFilter(_Counted())
     with exit_on_error():
         train(*parse_training("grpo", sys.argv[1:], GRPOConfig))
 
