@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 _RECIPES = Path(__file__).parent.parent / "recipes" / "toy"
 
 # Steps of reinforcement that two cores take in a few minutes; the recipes have 400 and 200.
-_FEW = ["--max_steps", "150", "--eval_steps", "50"]
-_FEWER = ["--max_steps", "50", "--eval_steps", "25"]
+_FEW = ["--max_steps", "100", "--eval_steps", "50"]
+_FEWER = ["--max_steps", "40", "--eval_steps", "40"]
 
 
 def demo(out: Path) -> None:

@@ -79,3 +79,7 @@ def test_all_rewards_are_given_the_very_same_completions():
     source = inspect.getsource(GRPOTrainer._calculate_rewards)
     assert source.count("completions=completions") == 2
     assert "completions = " not in source
+
+
+def test_warning_that_is_kept_back_has_these_words():
+    assert "All reward functions returned None" in inspect.getsource(GRPOTrainer)
