@@ -38,7 +38,7 @@ def demo(out: Path) -> None:
     _train("sft", "sft", ["--build", str(out / "build"), "--output_dir", str(out / "sft")])
     log.info("3/6 rl: reinforce explanations whose edits change the prediction")
     _train("grpo", "grpo-self-consistency", [*_FEW, "--output_dir", str(out / "rl")])
-    log.info("4/6 sft-rl: the same, on top of the fine-tuned model")
+    log.info("4/6 sft-rl: reinforce the fine-tuned model, in one word and in many")
     from_sft = ["--model_name_or_path", str(out / "sft"), "--output_dir", str(out / "sft-rl")]
     _train("grpo", "grpo-after-sft", [*_FEWER, *from_sft])
     log.info("5/6 evaluate: all four on test examples")
