@@ -1,8 +1,9 @@
 """`rl-faith build`: pseudo-faithful explanations of the model's own predictions.
 
-For each example: predict, erase every word, take the most influential one, ask the model for a
-replacement, build one reply per style (Doi et al. 2025, section 3.1) and judge it like any other
-explanation. Every verdict is one row of `instances.jsonl`; `train.jsonl` is read off these rows.
+For each example: predict, erase every word, take the most influential one (for the budget "multi":
+the fewest that change the prediction together), ask the model for replacements, build one reply
+per style (Doi et al. 2025, section 3.1) and judge it like any other explanation. Every verdict is
+one row of `instances.jsonl`; `train.jsonl` is read off these rows.
 """
 
 import json
@@ -11,10 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
-from typing import Any
+from typing import Any, cast
 
 from rl_faith.checks import Case, Verdict, inquire, settle
-from rl_faith.erasure import Influence, erase, most_influential
+from rl_faith.erasure import Influence, erase, leading_words, most_influential
 from rl_faith.evaluation.scores import score
 from rl_faith.explaining import Wish, explain, predict_labels
 from rl_faith.policies import Policy
@@ -24,7 +25,7 @@ from rl_faith.questions import Answer, Unanswered, assistant, to_chat
 from rl_faith.recipes import BuildRecipe
 from rl_faith.rows import Key, row_of
 from rl_faith.runs import Row, write_atomically, write_json
-from rl_faith.styles import Invalid, Style, load_style
+from rl_faith.styles import Budget, Invalid, Style, load_style
 from rl_faith.tasks import Example, Task, load_examples, load_task
 from rl_faith.work import go_through, missing, start
 
@@ -38,7 +39,7 @@ class _Plan:
     """One task of a build: its examples, and which of them are also explained by the model."""
 
     task: Task
-    styles: tuple[Style, ...]
+    wanted: tuple[tuple[Style, Budget], ...]
     examples: tuple[Example, ...]
     quality: frozenset[str]
     max_new_tokens: int
@@ -46,7 +47,7 @@ class _Plan:
     def keys(self, example: Example) -> set[Key]:
         """The rows that the example leaves."""
         makers = [CONSTRUCTED, ORIGINAL] if example.id in self.quality else [CONSTRUCTED]
-        return {(m, self.task.name, s.name, "one", example.id) for m in makers for s in self.styles}
+        return {(m, self.task.name, s.name, b, example.id) for m in makers for s, b in self.wanted}
 
 
 def build(recipe: BuildRecipe) -> list[Row]:
@@ -81,7 +82,7 @@ def _plan(task: Task, recipe: BuildRecipe) -> _Plan:
     )
     return _Plan(
         task,
-        tuple(map(load_style, recipe.styles)),
+        tuple((load_style(s), cast(Budget, b)) for s in recipe.styles for b in recipe.budgets),
         tuple(examples),
         frozenset(e.id for e in examples[: recipe.quality_examples]),
         recipe.max_new_tokens,
@@ -98,14 +99,14 @@ def _load(recipe: BuildRecipe, plans: Sequence[_Plan], device: str) -> Policy:
 def _judge(policy: Policy, plan: _Plan, examples: list[Example]) -> list[Row]:
     """All rows of a chunk: the constructed replies, and the model's own for the comparison."""
     predictions = predict_labels(policy, plan.task, examples)
-    sources = _sources(policy, plan.task, examples, predictions)
+    sources = _sources(policy, plan, examples, predictions)
     cases = [
-        Case(plan.task, style, "one", e, predictions[e.id], _reply(style, e, sources[e.id]))
+        Case(plan.task, s, b, e, predictions[e.id], _reply(s, b, e, sources[e.id]))
         for e in examples
-        for style in plan.styles
+        for s, b in plan.wanted
     ]
     wishes: list[Wish] = [
-        (e, s, "one") for e in examples if e.id in plan.quality for s in plan.styles
+        (e, *how) for e in examples if e.id in plan.quality for how in plan.wanted
     ]
     own = explain(policy, plan.task, wishes, predictions, max_new_tokens=plan.max_new_tokens)
     verdicts = _settle(policy, cases + own)
@@ -113,7 +114,8 @@ def _judge(policy: Policy, plan: _Plan, examples: list[Example]) -> list[Row]:
     rows = [row_of(maker, v) for maker, v in zip(makers, verdicts, strict=True)]
     for row in rows:
         source = sources[row["id"]]
-        row["influence"] = round(source.influence, 6) if isinstance(source, Source) else None
+        first = source.words[0].value if isinstance(source, Source) else None
+        row["influence"] = first if first is None else round(first, 6)
     return rows
 
 
@@ -122,35 +124,42 @@ def _settle(policy: Policy, cases: Sequence[Case]) -> list[Verdict]:
     return settle([inquire(case, control=True, ceiling=True) for case in cases], policy.predict)
 
 
-def _reply(style: Style, example: Example, source: Source | Unanswered) -> str | Unanswered:
+def _reply(
+    style: Style, budget: Budget, example: Example, source: Source | Unanswered
+) -> str | Unanswered:
     if isinstance(source, Unanswered):
         return source
-    reply = construct(style, example, source, "one")
+    reply = construct(style, example, source, budget)
     return Unanswered(reply.reason, reply.detail) if isinstance(reply, Invalid) else reply
 
 
 def _sources(
-    policy: Policy, task: Task, examples: Sequence[Example], predictions: dict[str, Answer]
+    policy: Policy, plan: _Plan, examples: Sequence[Example], predictions: dict[str, Answer]
 ) -> dict[str, Source | Unanswered]:
-    """The word that drives each prediction, and the model's replacement for it."""
+    """The words that drive each prediction, and the model's replacements for them."""
+    task, several = plan.task, any(budget == "multi" for _, budget in plan.wanted)
     erased = erase(policy, task, examples, predictions)
-    tops = {key: _top(found) for key, found in erased.items()}
-    return find_sources(policy, task, examples, predictions, tops)
+    chosen = {key: _top(found) for key, found in erased.items()}
+    if several:
+        chosen = leading_words(policy, task, examples, predictions, erased)
+    return find_sources(policy, task, examples, predictions, chosen)
 
 
-def _top(found: list[Influence] | Unanswered) -> Influence | Unanswered:
+def _top(found: list[Influence] | Unanswered) -> list[Influence] | Unanswered:
     if isinstance(found, Unanswered):
         return found
-    return most_influential(found) or Unanswered("no_words")
+    top = most_influential(found)
+    return [top] if top else []
 
 
 def _order(plans: Sequence[_Plan]) -> Callable[[Row], Any]:
     """Rows by task, example, maker and style, as the recipe and the data name them."""
     tasks = {p.task.name: i for i, p in enumerate(plans)}
     places = {(p.task.name, e.id, e.input): i for p in plans for i, e in enumerate(p.examples)}
-    styles = {s.name: i for p in plans for i, s in enumerate(p.styles)}
+    how = {(s.name, b): i for p in plans for i, (s, b) in enumerate(p.wanted)}
     return lambda r: (
-        tasks[r["task"]], places[r["task"], r["id"], r["input"]], r["model"], styles[r["style"]]
+        tasks[r["task"]], places[r["task"], r["id"], r["input"]], r["model"],
+        how[r["style"], r["budget"]],
     )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def demo(out: Path) -> None:
     _train("grpo", "grpo-self-consistency", [*_FEW, "--output_dir", str(out / "rl")])
     log.info("4/6 sft-rl: reinforce the fine-tuned model, in one word and in many")
     from_sft = ["--model_name_or_path", str(out / "sft"), "--output_dir", str(out / "sft-rl")]
-    _train("grpo", "grpo-after-sft", [*_FEWER, *from_sft])
+    _train("grpo", "grpo-refine", [*_FEWER, *from_sft])
     log.info("5/6 evaluate: all four on test examples")
     models = ["base=toy", *(f"{name}={out / name}" for name in ("sft", "rl", "sft-rl"))]
     told = [*_config("evaluate"), "--models", *models, "--out", str(out / "evaluate")]

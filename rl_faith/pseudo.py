@@ -1,6 +1,6 @@
-"""Pseudo-faithful explanations: built from the word that drives the model's own prediction.
+"""Pseudo-faithful explanations: built from the words that drive the model's own prediction.
 
-Doi et al. 2025, section 3.1.
+Doi et al. 2025, section 3.1, for one word; several are taken in order of influence (ours).
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,15 +22,13 @@ class Source:
     """What the explanations of one example are built from.
 
     Attributes:
-        position: Of the word they are about, an index into `words(example.input)`.
-        influence: Its influence on the prediction, in [-1, 1].
-        replacement: The model's own word for the second most probable label, or why it cannot
-            be used.
+        words: What they are about, the most influential first; at least one.
+        replacements: For each, the model's own word for the second most probable label, or why it
+            cannot be used.
     """
 
-    position: int
-    influence: float
-    replacement: str | Invalid
+    words: tuple[Influence, ...]
+    replacements: tuple[str | Invalid, ...]
 
 
 def replacement_question(
@@ -59,7 +57,7 @@ def find_sources(
     task: Task,
     examples: Sequence[Example],
     predictions: Mapping[str, Answer],
-    chosen: Mapping[str, Influence | Unanswered],
+    chosen: Mapping[str, Sequence[Influence] | Unanswered],
 ) -> dict[str, Source | Unanswered]:
     """Ask the model for the replacements of the chosen words, all in one call.
 
@@ -68,35 +66,52 @@ def find_sources(
         task: Of the examples.
         examples: Each with an id of its own.
         predictions: On the unedited inputs, by example id.
-        chosen: The word that each explanation shall be about, or why there is none, by example id.
+        chosen: The words that each explanation shall be about, or why it has none, by example id.
     """
     asked = {
-        e.id: replacement_question(task, e, decided, word.position)
+        (e.id, word.position): replacement_question(task, e, decided, word.position)
         for e in examples
-        if isinstance(word := chosen[e.id], Influence)
-        and isinstance(decided := predictions[e.id], Prediction)
+        if isinstance(decided := predictions[e.id], Prediction)
+        for word in _known(chosen[e.id])
     }
     said = policy.generate(list(asked.values()), max_new_tokens=_WORD_TOKENS)
     told = dict(zip(asked, said, strict=True))
-    return {e.id: _source(task, chosen[e.id], told.get(e.id)) for e in examples}
+    return {e.id: _source(task, e.id, chosen[e.id], told) for e in examples}
+
+
+def _known(chosen: Sequence[Influence] | Unanswered) -> Sequence[Influence]:
+    return () if isinstance(chosen, Unanswered) else chosen
 
 
 def _source(
-    task: Task, word: Influence | Unanswered, said: str | Unanswered | None
+    task: Task,
+    example: str,
+    chosen: Sequence[Influence] | Unanswered,
+    told: Mapping[tuple[str, int], str | Unanswered],
 ) -> Source | Unanswered:
-    if isinstance(word, Unanswered):
-        return word
-    if not isinstance(said, str):
-        return Source(
-            word.position, word.value, Invalid("too_long", "the model could not be asked")
-        )
-    return Source(word.position, word.value, read_replacement(said, task, word.word))
+    if isinstance(chosen, Unanswered) or not chosen:
+        return chosen if isinstance(chosen, Unanswered) else Unanswered("no_words")
+    replacements = [_replacement(told.get((example, w.position)), task, w.word) for w in chosen]
+    return Source(tuple(chosen), tuple(replacements))
+
+
+def _replacement(said: str | Unanswered | None, task: Task, old: str) -> str | Invalid:
+    if isinstance(said, str):
+        return read_replacement(said, task, old)
+    return Invalid("too_long", "the model could not be asked")
 
 
 def construct(style: Style, example: Example, source: Source, budget: Budget) -> str | Invalid:
-    """The reply that a model faithful in this style would give."""
+    """The reply that a model faithful in this style would give: about the first word, or all.
+
+    Words whose replacement is refused stay as they are; without any there is no counterfactual.
+    """
+    named = source.words[:1] if budget == "one" else source.words
+    edits = {w.position: r for w, r in zip(named, source.replacements, strict=False)}
     if style.name != "counterfactual":
-        return style.express(example.input, source.position, "", budget)
-    if isinstance(source.replacement, Invalid):
-        return source.replacement
-    return style.express(example.input, source.position, source.replacement, budget)
+        return style.express(example.input, dict.fromkeys(edits, ""), budget)
+    usable = {position: new for position, new in edits.items() if isinstance(new, str)}
+    refused = next((new for new in edits.values() if isinstance(new, Invalid)), None)
+    if refused and not usable:
+        return refused
+    return style.express(example.input, usable, budget)

@@ -17,7 +17,7 @@ for seed in 0 1 2; do
     grpo grpo-self-consistency --seed "$seed" --output_dir "$out/drop-$seed"
     grpo grpo-refine --seed "$seed" \
         --model_name_or_path "$out/drop-$seed" --output_dir "$out/rl-$seed"
-    grpo grpo-after-sft --seed "$seed" \
+    grpo grpo-refine --seed "$seed" \
         --model_name_or_path "$out/sft-$seed" --output_dir "$out/sft-rl-$seed"
     for kind in sft rl sft-rl; do models+=("$kind-$seed=$out/$kind-$seed"); done
 done

@@ -174,6 +174,19 @@ def test_results_count_pairs_and_what_was_left_out(results, made, pairs):
     assert results["pairs"] + sum(results["left_out"].values()) == len(made)
 
 
+def test_without_word_budget_the_fewest_leading_words_are_named(tmp_path):
+    given = {**SMALL, "styles": ["attribution"], "budgets": ["multi"], "quality_examples": 0}
+    policy, seen = TransformersPolicy.load("toy"), Counter()
+    for row in build(BuildRecipe(**given, out=str(tmp_path))):
+        influence = {word: fall for word, fall, _ in _erase(policy, row)}
+        falls = [influence[word] for word in row["words"]]
+        assert falls == sorted(falls, reverse=True)
+        assert falls[0] == pytest.approx(max(influence.values()), abs=1e-5)
+        assert row["faithful"] or row["count"] == 1
+        seen[row["count"], row["faithful"]] += 1
+    assert seen[1, True] and seen[1, False]
+
+
 def test_filtered_replacement_is_counted_with_its_reason(tmp_path, monkeypatch):
     said = iter(["two words", "Negative", "positive."] * 8)
     monkeypatch.setattr(

@@ -168,7 +168,7 @@ def test_demo_refuses_the_folder_of_another_run(cli, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "recipe", ["build", "sft", "grpo-self-consistency", "grpo-after-sft", "evaluate"]
+    "recipe", ["build", "sft", "grpo-self-consistency", "grpo-refine", "evaluate"]
 )
 def test_demo_finds_its_recipes_from_any_folder(monkeypatch, tmp_path, recipe):
     from rl_faith.demo import _config  # noqa: PLC0415 - brings torch

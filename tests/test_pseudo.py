@@ -4,9 +4,15 @@ from math import log
 
 import pytest
 
-from rl_faith.erasure import Influence, erasure_questions, influences, most_influential
+from rl_faith.erasure import (
+    Influence,
+    erasure_questions,
+    influences,
+    leading_words,
+    most_influential,
+)
 from rl_faith.pseudo import Source, construct, read_replacement, replacement_question
-from rl_faith.questions import Prediction, Unanswered
+from rl_faith.questions import Prediction, Question, Unanswered
 from rl_faith.styles import STYLES, Explanation, Invalid
 from rl_faith.tasks import Example, load_task
 from rl_faith.text import words
@@ -138,6 +144,76 @@ def test_a_replacement_that_is_refused(reply, reason):
     assert read_replacement(reply, TASK, "awful").reason == reason
 
 
+# The fewest words that change the prediction together
+
+
+class Planted:
+    """Answers by the planted weights, and remembers what was asked."""
+
+    def __init__(self):
+        self.asked: list[str] = []
+
+    def predict(self, questions: list[Question]) -> list[Prediction]:
+        texts = [q.conversation[0].content.partition("Text: ")[2] for q in questions]
+        found = [text.partition("\n\nQuestion")[0] for text in texts]
+        self.asked += found
+        return [policy(text) for text in found]
+
+
+def leading(text: str, answers: Planted | None = None):
+    example = Example("x", text, "")
+    erased = {"x": planted(example)}
+    asked = answers or Planted()
+    found = leading_words(asked, TASK, [example], {"x": policy(text)}, erased)["x"]
+    return found if isinstance(found, Unanswered) else [i.word for i in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("just awful", ["awful"]),
+        ("sad awful day", ["awful", "sad"]),
+        ("just sad awful day :(", ["awful", ":("]),
+        ("sad :( awful just", ["awful", ":("]),
+    ],
+)
+def test_as_many_words_are_taken_as_change_the_prediction(text, words):
+    assert leading(text) == words
+
+
+def test_where_no_number_of_words_is_enough_the_first_is_taken_alone():
+    answers = Planted()
+    assert leading("at a day of the great sea side", answers) == ["at"]
+    assert [text.count("[REDACTED]") for text in answers.asked] == [2, 3, 4, 5]
+
+
+def test_no_word_no_leading_words():
+    assert leading("!!") == []
+
+
+def test_nothing_is_asked_where_one_word_is_enough():
+    answers = Planted()
+    leading("just awful", answers)
+    assert answers.asked == []
+
+
+def test_an_unanswered_joint_erasure_leaves_the_words_unanswered():
+    answers = Planted()
+    answers.predict = lambda questions: [Unanswered("too_long") for _ in questions]
+    assert leading("sad awful day", answers) == Unanswered("too_long")
+
+
+# Explanations
+
+
+def source(*edits: tuple[int, str | Invalid]) -> Source:
+    named = tuple(Influence(i, words(EXAMPLE.input)[i].text, 0.3, True) for i, _ in edits)
+    return Source(named, tuple(new for _, new in edits))
+
+
+AWFUL_SAD = source((0, "great"), (2, "nice"))
+
+
 @pytest.mark.parametrize(
     ("style", "reply"),
     [
@@ -147,37 +223,42 @@ def test_a_replacement_that_is_refused(reply, reason):
     ],
 )
 def test_a_one_word_explanation_is_built(style, reply):
-    assert construct(STYLES[style], EXAMPLE, Source(0, 0.3, "great"), "one") == reply
+    assert construct(STYLES[style], EXAMPLE, AWFUL_SAD, "one") == reply
 
 
 @pytest.mark.parametrize(
     ("style", "reply"),
     [
-        ("attribution", '{"words": ["Awful"]}'),
-        ("redaction", '{"redacted_text": "[REDACTED], just sad day :("}'),
-        ("counterfactual", '{"edited_text": "Great, just sad day :("}'),
+        ("attribution", '{"words": ["Awful", "sad"]}'),
+        ("redaction", '{"redacted_text": "[REDACTED], just [REDACTED] day :("}'),
+        ("counterfactual", '{"edited_text": "Great, just nice day :("}'),
     ],
 )
 def test_an_explanation_without_word_budget_is_built(style, reply):
-    assert construct(STYLES[style], EXAMPLE, Source(0, 0.3, "great"), "multi") == reply
+    assert construct(STYLES[style], EXAMPLE, AWFUL_SAD, "multi") == reply
 
 
 REFUSED = Invalid("replacement_is_label", "a label word")
 
 
 def test_without_a_replacement_there_is_no_counterfactual():
-    assert construct(STYLES["counterfactual"], EXAMPLE, Source(0, 0.3, REFUSED), "one") == REFUSED
+    assert construct(STYLES["counterfactual"], EXAMPLE, source((0, REFUSED)), "one") == REFUSED
+
+
+def test_a_word_whose_replacement_is_refused_stays():
+    reply = construct(STYLES["counterfactual"], EXAMPLE, source((0, REFUSED), (2, "nice")), "multi")
+    assert reply == '{"edited_text": "Awful, just nice day :("}'
 
 
 @pytest.mark.parametrize("style", ["attribution", "redaction"])
 def test_the_other_styles_need_no_replacement(style):
-    assert isinstance(construct(STYLES[style], EXAMPLE, Source(0, 0.3, REFUSED), "one"), str)
+    assert isinstance(construct(STYLES[style], EXAMPLE, source((0, REFUSED)), "one"), str)
 
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("position", range(5))
 def test_what_is_built_is_read_back_as_one_word(style, position):
-    reply = construct(STYLES[style], EXAMPLE, Source(position, 0.3, "great"), "one")
+    reply = construct(STYLES[style], EXAMPLE, source((position, "great")), "one")
     parsed = STYLES[style].parse(reply, EXAMPLE.input, TASK.label_words)
     assert isinstance(parsed, Explanation)
     assert parsed.count == 1

@@ -156,7 +156,7 @@ def test_deep_nesting_is_no_answer(name, opening):
 
 @pytest.mark.parametrize("name", STYLES)
 def test_a_reply_longer_than_any_answer_does_not_count(name):
-    reply = STYLES[name].express(TWEET, 4, "great", "one") + "\n" + "and so on " * 2_500
+    reply = STYLES[name].express(TWEET, {4: "great"}, "one") + "\n" + "and so on " * 2_500
     assert isinstance(STYLES[name].parse(reply, TWEET, LABELS), Invalid)
 
 
@@ -194,7 +194,7 @@ def test_an_expressed_attribution_is_read_back(budget, case):
     text, (position, *_) = case
     word = words(text)[position].text
     parsed = STYLES["attribution"].parse(
-        STYLES["attribution"].express(text, position, "", budget), text, LABELS
+        STYLES["attribution"].express(text, {position: ""}, budget), text, LABELS
     )
     assert isinstance(parsed, Explanation)
     assert (parsed.count, parsed.edited) == (1, redact(text, positions_of(text, [word])))
@@ -205,7 +205,7 @@ def test_an_expressed_attribution_is_read_back(budget, case):
 @given(case=redactions())
 def test_an_expressed_redaction_is_read_back(budget, case):
     text, (position, *_) = case
-    reply = STYLES["redaction"].express(text, position, "", budget)
+    reply = STYLES["redaction"].express(text, {position: ""}, budget)
     parsed = STYLES["redaction"].parse(reply, text, LABELS)
     assert parsed == Explanation(redact(text, {position}), (words(text)[position].text,), 1)
 
@@ -216,7 +216,7 @@ def test_an_expressed_redaction_is_read_back(budget, case):
 def test_an_expressed_counterfactual_is_read_back(budget, case, new):
     text, (position, *_) = case
     assume(fold(new) != words(text)[position].key)
-    reply = STYLES["counterfactual"].express(text, position, new, budget)
+    reply = STYLES["counterfactual"].express(text, {position: new}, budget)
     parsed = STYLES["counterfactual"].parse(reply, text, LABELS)
     assert isinstance(parsed, Explanation)
     assert (parsed.count, [fold(w) for w in parsed.words]) == (1, [fold(new)])
@@ -224,7 +224,7 @@ def test_an_expressed_counterfactual_is_read_back(budget, case, new):
 
 @pytest.mark.parametrize("name", STYLES)
 def test_one_word_replies_begin_as_the_prompt_asks(name):
-    assert STYLES[name].express(TWEET, 1, "that", "one").startswith("Answer: ")
+    assert STYLES[name].express(TWEET, {1: "that"}, "one").startswith("Answer: ")
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_one_word_replies_begin_as_the_prompt_asks(name):
     ],
 )
 def test_multi_word_replies_are_the_json_that_the_prompt_asks_for(name, expected):
-    assert json.loads(STYLES[name].express("so awful!", 1, "great", "multi")) == expected
+    assert json.loads(STYLES[name].express("so awful!", {1: "great"}, "multi")) == expected
 
 
 def test_single_edits_redact_each_word_in_turn():

@@ -17,6 +17,8 @@ class BuildRecipe:
         data: "hub", "toy", or a folder with `<task>/<split>.jsonl` (or .csv, .parquet).
         tasks: Shipped tasks or paths to task files.
         styles: Of the explanations.
+        budgets: "one": about the most influential word (Doi, 3.1); "multi": about the fewest words
+            that change the prediction together.
         examples_per_task: Label-balanced, from the training split.
         quality_examples: How many per task also get the model's own explanations, for the
             comparison of constructed against original faithfulness (Doi, Table 3).
@@ -30,6 +32,7 @@ class BuildRecipe:
     data: str = "hub"
     tasks: list[str] = field(default_factory=ALL_TASKS.copy)
     styles: list[str] = field(default_factory=ALL_STYLES.copy)
+    budgets: list[str] = field(default_factory=lambda: ["one"])
     examples_per_task: int = 50_000
     quality_examples: int = 1_000
     max_new_tokens: int = 128
@@ -81,6 +84,7 @@ class SFTRecipe:
             paper's "w/ Predictions" baseline.
         build: Run directory of the build (explanations).
         styles: Which of the built styles to train on (explanations).
+        budgets: Which of the built budgets to train on (explanations).
         data: As in `BuildRecipe` (predictions).
         tasks: Which tasks to train on.
         examples_per_task: Label-balanced, from the training split (predictions).
@@ -96,6 +100,7 @@ class SFTRecipe:
     train_on: Literal["explanations", "predictions"] = "explanations"
     build: str | None = None
     styles: list[str] = field(default_factory=ALL_STYLES.copy)
+    budgets: list[str] = field(default_factory=lambda: ["one"])
     data: str = "hub"
     tasks: list[str] = field(default_factory=ALL_TASKS.copy)
     examples_per_task: int = 50_000

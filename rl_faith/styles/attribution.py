@@ -1,6 +1,7 @@
 """Attribution: the model lists the words that matter; each is redacted wherever it stands."""
 
 import json
+from collections.abc import Mapping
 
 from rl_faith.styles.reply import answer_of, lists_of
 from rl_faith.styles.style import Budget, Explanation, Invalid
@@ -26,12 +27,13 @@ class Attribution:
             return Invalid("word_not_in_input", f"not a word of the input: {strangers[0][:60]!r}")
         return Invalid("no_words", "no word listed")
 
-    def express(self, text: str, position: int, replacement: str, budget: Budget) -> str:
-        """List the one word."""
-        word = words(text)[position].text
+    def express(self, text: str, edits: Mapping[int, str], budget: Budget) -> str:
+        """List the words, each once."""
+        found = words(text)
+        listed = list({found[i].key: found[i].text for i in edits}.values())
         if budget == "one":
-            return f"Answer: {word}"
-        return json.dumps({"words": [word]}, ensure_ascii=False)
+            return f"Answer: {listed[0]}"
+        return json.dumps({"words": listed}, ensure_ascii=False)
 
     def single_edits(self, text: str) -> list[str]:
         """Redact each distinct word wherever it stands, as listing it would."""

@@ -1,6 +1,7 @@
 """Counterfactual: the model rewrites the input so that its own prediction would change."""
 
 import json
+from collections.abc import Mapping
 
 import regex
 from rapidfuzz.distance import Levenshtein
@@ -32,9 +33,11 @@ class Counterfactual:
             return Invalid("unchanged", "the edit changes no word")
         return Explanation(edited, tuple(new or DELETION for _, new in changes), len(changes))
 
-    def express(self, text: str, position: int, replacement: str, budget: Budget) -> str:
-        """Write the text with the one word replaced."""
-        edited = replace(text, position, replacement)
+    def express(self, text: str, edits: Mapping[int, str], budget: Budget) -> str:
+        """Write the text with the words replaced."""
+        edited = text
+        for position in sorted(edits, reverse=True):  # from behind: the positions before it stay
+            edited = replace(edited, position, edits[position])
         if budget == "one":
             return f"Answer: {edited}"
         return json.dumps({"edited_text": edited}, ensure_ascii=False)

@@ -1,6 +1,7 @@
 """Redaction: the model writes the input with `[REDACTED]` in place of the words that matter."""
 
 import json
+from collections.abc import Mapping
 
 from rl_faith.styles.reply import texts_of
 from rl_faith.styles.style import Budget, Explanation, Invalid
@@ -29,9 +30,9 @@ class Redaction:
             return Invalid("not_redacted", "no [REDACTED] in the reply that the input has not")
         return Invalid("rest_changed", "the words outside [REDACTED] are not those of the input")
 
-    def express(self, text: str, position: int, replacement: str, budget: Budget) -> str:
-        """Write the text with the one word redacted."""
-        redacted = redact(text, {position})
+    def express(self, text: str, edits: Mapping[int, str], budget: Budget) -> str:
+        """Write the text with the words redacted."""
+        redacted = redact(text, set(edits))
         if budget == "one":
             return f"Answer: {redacted}"
         return json.dumps({"redacted_text": redacted}, ensure_ascii=False)

@@ -1,5 +1,6 @@
 """How a decision is explained: what a parsed reply is, and what every style can do."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -44,8 +45,15 @@ class Style(Protocol):
     def parse(self, reply: str, text: str, labels: tuple[str, ...]) -> Explanation | Invalid:
         """Read a reply about the input `text`; never raises."""
 
-    def express(self, text: str, position: int, replacement: str, budget: Budget) -> str:
-        """The reply that names the word at `position` (Doi, section 3.1)."""
+    def express(self, text: str, edits: Mapping[int, str], budget: Budget) -> str:
+        """The reply that names the words at the positions of `edits` (Doi, section 3.1).
+
+        Args:
+            text: The input.
+            edits: Position to replacement, the most important first; only counterfactuals use the
+                replacements.
+            budget: How the request puts it.
+        """
 
     def single_edits(self, text: str) -> list[str]:
         """Every edit of `text` that one redacted word can make in this style."""

@@ -45,7 +45,9 @@ def _explanations(recipe: SFTRecipe) -> list[Pair]:
     return [
         {"prompt": row["prompt"], "completion": row["completion"]}
         for row in read_rows(file)
-        if row["task"] in tasks and row["style"] in recipe.styles
+        if row["task"] in tasks
+        and row["style"] in recipe.styles
+        and row["budget"] in recipe.budgets
     ]
 
 

@@ -165,7 +165,7 @@ def _trials(recipe: GRPORecipe, task: Task, policy: TransformersPolicy) -> list[
     examples = [e for e in drawn if e.id in ends]
     sources = [
         find_sources(
-            policy, task, examples, predictions, {k: pair[end] for k, pair in ends.items()}
+            policy, task, examples, predictions, {k: [pair[end]] for k, pair in ends.items()}
         )
         for end in (0, 1)
     ]
