@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -161,20 +162,35 @@ def test_mistake_is_refused_with_one_line(cli, arguments, told):
     assert told in refused.error
 
 
-def test_demo_refuses_the_folder_of_another_run(cli, tmp_path):
+def test_demo_refuses_the_folder_of_another_run(tmp_path, capfd):
     (tmp_path / "build").mkdir()
     (tmp_path / "build" / "recipe.yaml").write_text(yaml.safe_dump({"stage": "evaluate"}))
-    assert "holds a run of another recipe" in cli("demo", "--out", tmp_path).error
+    with pytest.raises(SystemExit, match="2"):
+        main(["demo", "--out", str(tmp_path)])
+    assert "holds a run of another recipe" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
     "recipe", ["build", "sft", "grpo-self-consistency", "grpo-refine", "evaluate"]
 )
 def test_demo_finds_its_recipes_from_any_folder(monkeypatch, tmp_path, recipe):
-    from rl_faith.demo import _config  # noqa: PLC0415 - brings torch
+    from rl_faith.demo import _recipe  # noqa: PLC0415 - imports pandas
 
     monkeypatch.chdir(tmp_path)
-    assert Path(_config(recipe)[1]).is_file()
+    assert Path(_recipe(recipe)).is_file()
+
+
+def test_demo_ends_the_stage_beside_when_another_fails(tmp_path):
+    from rl_faith.demo import _beside  # noqa: PLC0415 - imports pandas
+
+    with (
+        pytest.raises(KeyError),
+        _beside(
+            [sys.executable, "-c", "import time; time.sleep(600)"], tmp_path / "log"
+        ) as process,
+    ):
+        raise KeyError
+    assert process.returncode == -signal.SIGTERM
 
 
 # What people see
