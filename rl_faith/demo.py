@@ -21,11 +21,15 @@ log = logging.getLogger(__name__)
 # Beside the package, in a checkout as in site-packages.
 _RECIPES = Path(__file__).parent.parent / "recipes" / "toy"
 
-# Steps of reinforcement that two cores take in a few minutes; the recipes have 400 and 200.
-_FEW = ("--max_steps", "150", "--eval_steps", "50")
-_FEWER = ("--max_steps", "40", "--eval_steps", "40")
+# What two cores take in ten minutes: one word alone, and the beginning of the reinforcement, which
+# has 400 and 200 steps in the recipes.
+_BUILT = ("--budgets", "one")
+_TUNED = (*_BUILT, "--replay_examples", "8000", "--replay_predictions", "4000")
+_REINFORCED = ("--max_steps", "150", "--eval_steps", "50")
+_REFINED = (*_BUILT, "--max_steps", "40", "--eval_steps", "40")
+_EVALUATED = ("--examples_per_task", "300")
 
-# Two trainings at once share the cores; a small model gains little from a second one.
+# Two stages at once share the cores; so small a model gains little from a second one.
 _SHARED = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // 2)), **os.environ}
 
 
@@ -36,24 +40,20 @@ def demo(out: Path) -> None:
         RunError: a stage failed, for example because `out` holds another run.
     """
     out.mkdir(parents=True, exist_ok=True)
-    beside = out / "rl.log"
-    log.info(
-        "1/6 rl: reinforce the base model, beside what follows (it tells its way in %s)", beside
-    )
-    with _beside(_grpo("grpo-self-consistency", out / "rl", *_FEW), beside) as rl:
+    log.info("1/6 rl: reinforce the base model, beside what follows (see %s)", out / "rl.log")
+    with _beside(_grpo("grpo-self-consistency", out / "rl", *_REINFORCED), out / "rl.log"):
         log.info("2/6 build: find the words that drive the model's predictions")
-        _run(_stage("build", out / "build"))
+        _run(_stage("build", out / "build", *_BUILT))
         log.info("3/6 sft: train on explanations that name these words")
-        _run(_training("sft", "sft", out / "sft", "--build", str(out / "build")))
-        log.info("4/6 sft-rl: reinforce the fine-tuned model, in one word and in many")
+        _run(_training("sft", "sft", out / "sft", "--build", str(out / "build"), *_TUNED))
+        log.info("4/6 sft-rl: reinforce the fine-tuned model")
         from_sft = ("--model_name_or_path", str(out / "sft"))
-        _run(_grpo("grpo-refine", out / "sft-rl", *from_sft, *_FEWER))
-        _check(rl.wait(), f"the end of {beside}")
-    log.info("5/6 evaluate: all four on test examples")
-    models = ["base=toy", *(f"{name}={out / name}" for name in ("sft", "rl", "sft-rl"))]
-    _run(_stage("evaluate", out / "evaluate", "--models", *models), alone=True)
+        _run(_grpo("grpo-refine", out / "sft-rl", *from_sft, *_REFINED))
+    log.info("5/6 evaluate: all four on test examples (two beside, see %s)", out / "evaluate.log")
+    with _beside(_evaluation(out, "base", "rl"), out / "evaluate.log"):
+        _run(_evaluation(out, "sft", "sft-rl"))
     log.info("6/6 compare: written to %s", out / "comparison.md")
-    compare([out / "evaluate"], "base", out)
+    compare([out / "evaluate-base-rl", out / "evaluate-sft-sft-rl"], "base", out)
 
 
 def _stage(name: str, out: Path, *overrides: str) -> list[str]:
@@ -70,27 +70,33 @@ def _grpo(recipe: str, out: Path, *overrides: str) -> list[str]:
     return _training("grpo", recipe, out, *overrides)
 
 
+def _evaluation(out: Path, *names: str) -> list[str]:
+    models = [f"{name}={'toy' if name == 'base' else out / name}" for name in names]
+    where = out / "-".join(["evaluate", *names])
+    return _stage("evaluate", where, *_EVALUATED, "--models", *models)
+
+
 def _recipe(name: str) -> str:
     return str(_RECIPES / f"{name}.yaml")
 
 
-def _run(command: list[str], *, alone: bool = False) -> None:
-    env = None if alone else _SHARED
-    _check(subprocess.run(command, check=False, env=env).returncode, "above")
+def _run(command: list[str]) -> None:
+    _check(subprocess.run(command, check=False, env=_SHARED).returncode, "above")
 
 
 @contextmanager
-def _beside(command: list[str], said: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command while others run; it ends with the block, whose failure ends it at once."""
+def _beside(command: list[str], said: Path) -> Iterator[None]:
+    """Run a command while the block runs, and wait for it; a failing block ends it at once."""
     with (
         said.open("ab") as log_file,
         subprocess.Popen(command, env=_SHARED, stdout=log_file, stderr=log_file) as process,
     ):
         try:
-            yield process
+            yield
         except BaseException:
             process.terminate()
             raise
+    _check(process.returncode, f"at the end of {said}")
 
 
 def _check(code: int, where: str) -> None:

@@ -2,9 +2,9 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import yaml
 
 from rl_faith import __version__
 from rl_faith.cli import main
+from rl_faith.errors import RunError
 
 SLOW = {"torch", "transformers", "trl", "datasets", "accelerate", "peft"}
 
@@ -183,14 +184,21 @@ def test_demo_finds_its_recipes_from_any_folder(monkeypatch, tmp_path, recipe):
 def test_demo_ends_the_stage_beside_when_another_fails(tmp_path):
     from rl_faith.demo import _beside  # noqa: PLC0415 - imports pandas
 
-    with (
-        pytest.raises(KeyError),
-        _beside(
-            [sys.executable, "-c", "import time; time.sleep(600)"], tmp_path / "log"
-        ) as process,
-    ):
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    start = time.monotonic()
+    with pytest.raises(KeyError), _beside(sleep, tmp_path / "log"):
         raise KeyError
-    assert process.returncode == -signal.SIGTERM
+    assert time.monotonic() - start < 60
+
+
+def test_demo_tells_where_the_failure_beside_stands(tmp_path):
+    from rl_faith.demo import _beside  # noqa: PLC0415 - imports pandas
+
+    fail = [sys.executable, "-c", "raise SystemExit('no memory')"]
+    told = "code 1; its message stands at the end of .*log"
+    with pytest.raises(RunError, match=told), _beside(fail, tmp_path / "log"):
+        pass
+    assert (tmp_path / "log").read_text() == "no memory\n"
 
 
 # What people see
