@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The embedded model's grid, three seeds each of SFT, RL and SFT -> RL: scripts/toy_grid.sh [DIR]
-# The demo's recipes with all their steps: two to three hours on one core.
+# The demo's recipes with all their steps: three to four hours on one core.
 # Each stage goes on where it was when the script is run again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
