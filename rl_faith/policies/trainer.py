@@ -14,12 +14,10 @@ from transformers import PreTrainedTokenizerBase
 from trl.models import unwrap_model_for_generation
 
 from rl_faith.policies.chat import Chat
-from rl_faith.policies.scoring import TOO_LONG, Row, ScoringPolicy, Table
+from rl_faith.policies.one_token import OneTokenPolicy, Told
+from rl_faith.policies.scoring import Ids, Row, Table
 from rl_faith.policies.transformers import TransformersPolicy
 from rl_faith.questions import Answer, Conversation, Question, Unanswered
-
-# vLLM's limit on `logprob_token_ids`.
-_MOST_TOKENS = 128
 
 
 def live_policy(trainer: Any, tokenizer: PreTrainedTokenizerBase) -> "LivePolicy | EnginePolicy":
@@ -75,7 +73,7 @@ class LivePolicy(TransformersPolicy):
         self.model.train(training)
 
 
-class EnginePolicy(ScoringPolicy):
+class EnginePolicy(OneTokenPolicy):
     """Answers through the vLLM engine that writes the trainer's rollouts, colocated or a server.
 
     TRL syncs the weights before each generation of rollouts, so while rewards are computed the
@@ -91,53 +89,33 @@ class EnginePolicy(ScoringPolicy):
         self._engine.sync_weights()
 
     def predict(self, questions: Sequence[Question]) -> list[Answer]:
-        """As `ScoringPolicy.predict`; each step of the optimizer is a new version."""
+        """As `OneTokenPolicy.predict`; each step of the optimizer is a new version."""
         self.version = self._trainer.state.global_step
         return super().predict(questions)
 
-    def read(self, rows: Sequence[Row], tokens: list[int]) -> dict[Row, Table]:
-        """Log-probabilities by one token per sequence, of exactly the wanted tokens."""
-        asked = [(row, k) for row in rows for k in range(len(row.prefix) + 1)]
-        # Adjacent siblings share the engine's cached prefix.
-        asked.sort(key=lambda place: place[0].ids)
-        told = self._one_token([list(row.prompt + row.prefix[:k]) for row, k in asked], tokens)
-        read: dict[Row, Table] = {row: [[] for _ in range(len(row.prefix) + 1)] for row in rows}
-        for (row, k), known in zip(asked, told, strict=True):
-            read[row][k] = [known[token] for token in tokens]
-        return read
+    def wanted(self, tokens: list[int]) -> list[int]:
+        """A server is told once for all processes what to tell, so each asks for what all want."""
+        return sorted({token for mine in gather_object([tokens]) for token in mine})
 
-    def _one_token(self, prompts: list[list[int]], tokens: list[int]) -> list[dict[int, float]]:
-        # A server is told once for all processes what to read, so each asks for what all want.
-        wanted = sorted({token for mine in gather_object([tokens]) for token in mine})
-        told: list[dict[int, float]] = [{} for _ in prompts]
-        for i in range(0, len(wanted), _MOST_TOKENS):
-            part = wanted[i : i + _MOST_TOKENS]
-            how: dict[str, Any] = {"max_tokens": 1, "logprobs": None, "logprob_token_ids": part}
-            if self._engine.mode == "server":
-                how["logprobs"] = len(part)
-            _, _, values, ids = self._call(prompts, {**how, "detokenize": False})
-            for known, v, k in zip(told, values, ids, strict=True):
-                known.update(zip(k[0], v[0], strict=True))
-        return told
+    def tell(self, prompts: Sequence[Ids], tokens: list[int]) -> list[Told]:
+        """Log-probabilities of exactly these tokens, by one token per prompt."""
+        how: dict[str, Any] = {"max_tokens": 1, "logprobs": None, "logprob_token_ids": tokens}
+        if self._engine.mode == "server":
+            how["logprobs"] = len(tokens)
+        _, _, values, ids = self._call(prompts, {**how, "detokenize": False})
+        return [dict(zip(k[0], v[0], strict=True)) for k, v in zip(ids, values, strict=True)]
 
-    def generate(
-        self, conversations: Sequence[Conversation], *, max_new_tokens: int
-    ) -> list[str | Unanswered]:
-        """Return greedy replies, without special tokens and surrounding white space."""
-        prompts = self.chat.ids([self.chat.text(c) for c in conversations])
-        fits = [len(p) + max_new_tokens <= self.longest for p in prompts]
-        short = [list(p) for p, fit in zip(prompts, fits, strict=True) if fit]
-        _, written, _, _ = self._call(short, {"max_tokens": max_new_tokens})
-        texts = self.chat.tokenizer.batch_decode(written, skip_special_tokens=True)
-        replies = iter([text.strip() for text in texts])
-        return [next(replies) if fit else TOO_LONG for fit in fits]
+    def write(self, prompts: Sequence[Ids], max_new_tokens: int) -> list[list[int]]:
+        """The greedy continuation of each prompt."""
+        written: list[list[int]] = self._call(prompts, {"max_tokens": max_new_tokens})[1]
+        return written
 
-    def _call(self, prompts: list[list[int]], how: dict[str, Any]) -> tuple[Any, ...]:
+    def _call(self, prompts: Sequence[Ids], how: dict[str, Any]) -> tuple[Any, ...]:
         """One call of the engine, with as many prompts from every process."""
         most = max(gather_object([len(prompts)]))
         if most == 0:
             return [], [], [], []
-        padded = prompts + [self._anything()] * (most - len(prompts))
+        padded = [list(p) for p in prompts] + [self._anything()] * (most - len(prompts))
         with self._asking(how):
             answer = self._engine.generate(prompts=padded, images=None, num_generations=1)
         return tuple(part[: len(prompts)] if part is not None else None for part in answer)
