@@ -19,11 +19,11 @@ from rl_faith.erasure import Influence, erase, leading_words, most_influential
 from rl_faith.evaluation.scores import score
 from rl_faith.explaining import Wish, explain, predict_labels
 from rl_faith.policies import Policy
-from rl_faith.policies.transformers import TransformersPolicy
+from rl_faith.policies.opening import open_policy
 from rl_faith.pseudo import Source, construct, find_sources
 from rl_faith.questions import Answer, Unanswered, assistant, to_chat
 from rl_faith.recipes import BuildRecipe
-from rl_faith.rows import Key, row_of
+from rl_faith.rows import Key, example_of, row_of
 from rl_faith.runs import Row, write_atomically, write_json
 from rl_faith.styles import Budget, Invalid, Style, load_style
 from rl_faith.tasks import Example, Task, load_examples, load_task
@@ -57,8 +57,11 @@ def build(recipe: BuildRecipe) -> list[Row]:
     merges them.
     """
     plans = [_plan(load_task(name), recipe) for name in recipe.tasks]
+    labels = [plan.task.label_words for plan in plans]
     state, run, done = start(recipe.out, asdict(recipe))
-    policy = cache(partial(_load, recipe, plans, str(state.device)))
+    policy = cache(
+        partial(open_policy, recipe, recipe.model_name_or_path, labels, str(state.device))
+    )
     for plan in plans:
         if rest := missing(state, plan.examples, plan.keys, done):
             judge = partial(_judge, policy(), plan)
@@ -77,6 +80,7 @@ def build(recipe: BuildRecipe) -> list[Row]:
 
 
 def _plan(task: Task, recipe: BuildRecipe) -> _Plan:
+    task.check_instructions(recipe.styles, recipe.budgets)
     examples = load_examples(
         task, "train", source=recipe.data, n=recipe.examples_per_task, seed=recipe.seed
     )
@@ -87,13 +91,6 @@ def _plan(task: Task, recipe: BuildRecipe) -> _Plan:
         frozenset(e.id for e in examples[: recipe.quality_examples]),
         recipe.max_new_tokens,
     )
-
-
-def _load(recipe: BuildRecipe, plans: Sequence[_Plan], device: str) -> Policy:
-    policy = TransformersPolicy.load(recipe.model_name_or_path, dtype=recipe.dtype, device=device)
-    for plan in plans:
-        policy.check_labels(plan.task.label_words)
-    return policy
 
 
 def _judge(policy: Policy, plan: _Plan, examples: list[Example]) -> list[Row]:
@@ -169,13 +166,13 @@ def _trains(plan: _Plan, row: Row) -> bool:
 
 def training_pair(task: Task, row: Row) -> Row:
     """A judged row as prompt and completion, with the columns that a GRPO reward needs."""
-    example = Example(row["id"], row["input"], row["gold"], row["context"])
+    example = example_of(row)
     prompt = task.ask_why(example, row["prediction"], row["style"], row["budget"])
-    columns = ("id", "task", "style", "budget", "input", "context", "prediction", "gold")
     return {
         "prompt": to_chat(prompt),
         "completion": to_chat((assistant(row["reply"]),)),
-        **{column: row[column] for column in columns},
+        **asdict(example),
+        **{column: row[column] for column in ("task", "style", "budget", "prediction")},
         "faithful": row["faithful"],
         "influence": row["influence"],
     }

@@ -40,7 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_stages(commands)
     _add_compare(commands)
+    _add_audit(commands)
     _add_explain(commands)
+    _add_doctor(commands)
     return parser
 
 
@@ -78,6 +80,13 @@ def _add_compare(commands: Any) -> None:
     compare.set_defaults(run=_compare)
 
 
+def _add_audit(commands: Any) -> None:
+    audit = commands.add_parser("audit", help="look for gaming behind a gain in faithfulness")
+    audit.add_argument("run_dir", type=Path, metavar="RUN", help="a folder that evaluate wrote")
+    audit.add_argument("--baseline", help="the model before training (default: the first)")
+    audit.set_defaults(run=_audit)
+
+
 def _add_explain(commands: Any) -> None:
     explain = commands.add_parser("explain", help="show one input whole")
     explain.add_argument("--model", default="toy", help='Hub id, folder, adapter, or "toy"')
@@ -86,9 +95,18 @@ def _add_explain(commands: Any) -> None:
     explain.add_argument("--context", default="", help="the second input (SNLI's hypothesis)")
     explain.add_argument("--gold", default="", help="the right label, if known")
     explain.add_argument("--budget", choices=["one", "multi"], default="one")
+    explain.add_argument(
+        "--policy", choices=["transformers", "vllm", "server"], default="transformers"
+    )
+    explain.add_argument("--base-urls", nargs="+", help="where the servers are (--policy server)")
     explain.add_argument("--dtype", default="float32")
     explain.add_argument("--max-new-tokens", type=int, default=128)
     explain.set_defaults(run=_explain)
+
+
+def _add_doctor(commands: Any) -> None:
+    doctor = commands.add_parser("doctor", help="show which backends this machine can use")
+    doctor.set_defaults(run=_doctor)
 
 
 def _demo(given: argparse.Namespace, rest: list[str]) -> None:
@@ -126,13 +144,20 @@ def _check_reward(given: argparse.Namespace, rest: list[str]) -> None:
 
 
 def _compare(given: argparse.Namespace, rest: list[str]) -> None:
-    from rl_faith.evaluation.compare import run  # noqa: PLC0415
+    from rl_faith.evaluation.comparing import run  # noqa: PLC0415
 
     run(given.runs, given.baseline, given.out)
 
 
+def _audit(given: argparse.Namespace, rest: list[str]) -> None:
+    from rl_faith.evaluation.comparing import run_audit  # noqa: PLC0415
+
+    run_audit(given.run_dir, given.baseline)
+
+
 def _explain(given: argparse.Namespace, rest: list[str]) -> None:
     from rl_faith.evaluation.show import show  # noqa: PLC0415
+    from rl_faith.policies.opening import Backend  # noqa: PLC0415
     from rl_faith.tasks import Example  # noqa: PLC0415
 
     show(
@@ -140,9 +165,15 @@ def _explain(given: argparse.Namespace, rest: list[str]) -> None:
         given.task,
         Example("text", given.text, given.gold, given.context),
         budget=given.budget,
-        dtype=given.dtype,
+        wanted=Backend(given.policy, given.dtype, given.base_urls),
         length=given.max_new_tokens,
     )
+
+
+def _doctor(given: argparse.Namespace, rest: list[str]) -> None:
+    from rl_faith.doctor import doctor  # noqa: PLC0415
+
+    doctor()
 
 
 if __name__ == "__main__":

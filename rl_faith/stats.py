@@ -5,7 +5,7 @@ table cannot pass for a score.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import sqrt
 
 import numpy as np
@@ -74,6 +74,22 @@ def share(flags: Sequence[bool]) -> Estimate:
     return wilson(sum(flags), len(flags))
 
 
+def clustered_share(flags: Sequence[bool], clusters: Sequence[str]) -> Estimate:
+    """Share of true `flags`, several of which may come from one cluster.
+
+    The interval is the bootstrap's over clusters; Wilson's where every row is its own cluster.
+    Where all flags agree the bootstrap would have no width, so it is Wilson's as well, with one
+    row a cluster: as wide as it would be if rows of a cluster always agreed.
+
+    Raises:
+        ValueError: the two differ in length.
+    """
+    single = dict(zip(clusters, flags, strict=True))
+    if len(single) == len(flags) or len(set(flags)) == 1:
+        return replace(share(list(single.values())), n=len(flags))
+    return bootstrap_mean(flags, clusters)
+
+
 def bootstrap_mean(
     values: ArrayLike,
     clusters: Sequence[str] | None = None,
@@ -102,37 +118,53 @@ def bootstrap_mean(
         raise ValueError("A mean was asked over values of which some are not finite numbers.")
     if x.size == 0:
         return _NOTHING
-    means = _resampled_means(*_cluster_sums(x, clusters), resamples, seed)
-    low, high = np.quantile(means, [0.025, 0.975])
+    columns = np.stack([x, np.ones_like(x)])
+    sums, sizes = resampled_sums(columns, clusters, resamples=resamples, seed=seed)
+    low, high = np.quantile(sums / sizes, [0.025, 0.975])
     mean = float(x.mean())
     # Sums of equal values in another order differ in the last bit.
     return Estimate(mean, min(mean, float(low)), max(mean, float(high)), x.size)
 
 
-def _cluster_sums(
-    x: NDArray[np.float64], clusters: Sequence[str] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sum and number of rows of each cluster, in an order that the order of rows leaves alone."""
-    if clusters is None:
-        return np.sort(x), np.ones_like(x)
-    if len(clusters) != x.size:
-        raise ValueError(f"{x.size} values came with {len(clusters)} cluster ids.")
-    _, code = np.unique(np.asarray(clusters), return_inverse=True)
-    sums, sizes = np.bincount(code, weights=x).astype(float), np.bincount(code).astype(float)
-    order = np.lexsort((sizes, sums))
-    return sums[order], sizes[order]
-
-
-def _resampled_means(
-    sums: NDArray[np.float64], sizes: NDArray[np.float64], resamples: int, seed: int
+def resampled_sums(
+    columns: NDArray[np.float64], clusters: Sequence[str] | None, *, resamples: int, seed: int
 ) -> NDArray[np.float64]:
-    """Mean over all rows in each of `resamples` draws of clusters; shape (resamples,)."""
-    rng, k = np.random.default_rng(seed), len(sums)
-    means = []
+    """Sum of every column in each of `resamples` draws of whole clusters.
+
+    Whatever is a function of sums (a mean, a correlation) has its bootstrap from here.
+
+    Args:
+        columns: Finite numbers, shape (columns, rows); at least one row.
+        clusters: The example id of each row; None when every row is its own example.
+        resamples: How many draws, each of as many clusters as there are.
+        seed: Seed of the draws.
+
+    Returns:
+        Shape (columns, resamples).
+
+    Raises:
+        ValueError: `clusters` has another length than there are rows.
+    """
+    sums = _cluster_sums(columns, clusters)
+    rng, k = np.random.default_rng(seed), sums.shape[1]
+    found = []
     for start in range(0, resamples, step := max(1, _CHUNK // k)):
         drawn = rng.integers(0, k, size=(min(step, resamples - start), k))
-        means.append(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
-    return np.concatenate(means)
+        found.append(np.stack([column[drawn].sum(axis=1) for column in sums]))
+    return np.concatenate(found, axis=1)
+
+
+def _cluster_sums(
+    columns: NDArray[np.float64], clusters: Sequence[str] | None
+) -> NDArray[np.float64]:
+    """Sum of every column over each cluster, in an order that the order of rows leaves alone."""
+    sums, rows = columns, columns.shape[1]
+    if clusters is not None:
+        if len(clusters) != rows:
+            raise ValueError(f"{rows} values came with {len(clusters)} cluster ids.")
+        _, code = np.unique(np.asarray(clusters), return_inverse=True)
+        sums = np.stack([np.bincount(code, weights=column) for column in columns])
+    return sums[:, np.lexsort(sums[::-1])]
 
 
 def paired_difference(

@@ -157,14 +157,14 @@ def adapter(built, tmp_path_factory) -> Path:
     return out
 
 
-def assert_same(found: list[dict], wanted: list[dict]) -> None:
+def assert_same(found: list[dict], wanted: list[dict], *, within: float = 1e-5) -> None:
     """All fields of all rows are equal; probabilities to within rounding in other batches."""
     assert len(found) == len(wanted)
     for a, b in zip(found, wanted, strict=True):
         assert a.keys() == b.keys()
         for key, value in b.items():
             near = isinstance(value, float) and isinstance(a[key], float)
-            assert a[key] == (pytest.approx(value, abs=1e-5, rel=0) if near else value), key
+            assert a[key] == (pytest.approx(value, abs=within, rel=0) if near else value), key
 
 
 def sft_overrides(built: Path, out: Path) -> list[str]:
@@ -175,6 +175,23 @@ def sft_overrides(built: Path, out: Path) -> list[str]:
         "report_to": "none",
     }  # fmt: skip
     return [part for key, value in given.items() for part in (f"--{key}", str(value))]
+
+
+@pytest.fixture(scope="session")
+def tweet_words(tmp_path_factory) -> Path:
+    """An intervention of a user's own: words that matter to the embedded model, and others."""
+    path = tmp_path_factory.mktemp("words") / "tweet_words.yaml"
+    words = {
+        "kind": "random_word", "name": "tweet_words",
+        "adjectives": ["awful", "terrible", "wonderful", "amazing", "local", "usual", "green"],
+        "adverbs": ["not", "never", "really", "always"],
+        "nouns": ["movie", "phone", "coffee", "train", "weather", "game", "concert", "pizza",
+                  "class", "weekend", "song", "book", "teacher", "office"],
+        "verbs": ["love", "adore", "treasure", "like", "enjoy", "recommend", "dislike", "regret",
+                  "avoid", "hate", "despise", "loathe", "is", "was", "seems", "looks"],
+    }  # fmt: skip
+    path.write_text(yaml.safe_dump(words))
+    return path
 
 
 MOOD = """

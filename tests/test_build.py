@@ -13,6 +13,7 @@ from conftest import assert_same
 
 from rl_faith.build import CONSTRUCTED, ORIGINAL, build
 from rl_faith.cli import main
+from rl_faith.errors import TaskError
 from rl_faith.policies.transformers import TransformersPolicy
 from rl_faith.recipes import BuildRecipe
 from rl_faith.rows import key_of
@@ -21,7 +22,9 @@ from rl_faith.styles import STYLES, Explanation
 from rl_faith.tasks import Example, load_task
 from rl_faith.text import words
 
-NEEDED_BY_A_REWARD = {"id", "task", "style", "budget", "input", "context", "prediction", "gold"}
+NEEDED_BY_A_REWARD = {
+    *("id", "task", "style", "budget", "input", "context", "options", "prediction", "gold"),
+}
 SMALL = {
     "stage": "build",
     "model_name_or_path": "toy",
@@ -279,6 +282,12 @@ def test_two_processes_give_the_rows_of_one(recipe, undisturbed, tmp_path):
     assert [(tmp_path / f"world-{rank}").read_text() for rank in (0, 1)] == ["2", "2"]
     assert_same_rows(tmp_path / "out", undisturbed)
     assert not list(tmp_path.glob("out/instances-*"))
+
+
+def test_task_without_instructions_is_refused_before_the_model_is_loaded(tmp_path):
+    recipe = BuildRecipe(out=str(tmp_path), model_name_or_path="no/such", tasks=["esnli"])
+    with pytest.raises(TaskError, match=r"add instructions\.attribution\.one to its file"):
+        build(recipe)
 
 
 def test_folder_of_another_recipe_is_refused(undisturbed, recipe, cli):

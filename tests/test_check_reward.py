@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from rl_faith.recipes import GRPORecipe
-from rl_faith.training.reward_check import KINDS, check_rewards
+from rl_faith.training.reward_check import check_rewards
+from rl_faith.training.trials import KINDS
 
 RECIPE = Path("recipes/toy/grpo-self-consistency.yaml")
 

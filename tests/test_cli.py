@@ -41,6 +41,7 @@ def imports_of(*arguments):
         ["--version"],
         ["build", "--help"],
         ["explain", "--help"],
+        ["doctor"],
         ["check-recipe", *sorted(Path("recipes/toy").glob("*.yaml"))],
     ],
     ids=lambda arguments: " ".join(map(str, arguments[:2])),

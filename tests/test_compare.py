@@ -8,7 +8,8 @@ from rich.console import Console
 from scipy import stats as reference
 
 from rl_faith.errors import RunError
-from rl_faith.evaluation.compare import compare_runs, run
+from rl_faith.evaluation.compare import compare_runs
+from rl_faith.evaluation.comparing import run
 from rl_faith.evaluation.markdown import to_markdown
 from rl_faith.evaluation.reading import read_run
 from rl_faith.evaluation.tables import to_table

@@ -9,7 +9,6 @@ import yaml
 from conftest import assert_same
 
 from rl_faith.cli import main
-from rl_faith.evaluation import grid
 from rl_faith.policies.transformers import TransformersPolicy
 from rl_faith.rows import key_of
 from rl_faith.runs import read_rows
@@ -148,7 +147,7 @@ def test_only_one_model_is_in_memory_at_a_time(recipe, tmp_path, cli, monkeypatc
         alive.append(weakref.ref(policy.model))
         return policy
 
-    monkeypatch.setattr(grid.TransformersPolicy, "load", counted)
+    monkeypatch.setattr(TransformersPolicy, "load", counted)
     small = ("--examples_per_task", 2, "--tasks", "snli", "--budgets", "one")
     assert cli("evaluate", "--config", recipe, "--out", tmp_path / "out", *small).code == 0
     assert len(alive) == 2

@@ -188,7 +188,7 @@ def test_prompt_holds_the_policys_own_decision(decided):
 
 def test_held_out_examples_are_not_trained_on(trainer):
     trained_on = {(row["task"], row["id"]) for row in trainer.train_dataset}
-    held_out = {(task.name, e.id) for task, e in trainer._held_out}
+    held_out = {(task.name, e.id) for task, e in trainer.panel.held_out}
     assert len(held_out) == 9
     assert not held_out & trained_on
 
@@ -235,7 +235,7 @@ def test_decisions_are_kept_with_the_checkpoint(trained):
 
 
 def test_answers_follow_the_weights_of_each_step(trainer, decided):
-    questions = [trainer._held_out[0][0].ask(e) for t, e in trainer._held_out[:3]]
+    questions = [trainer.panel.held_out[0][0].ask(e) for t, e in trainer.panel.held_out[:3]]
     before = trainer.live.predict(questions)
     kept = {k: v.clone() for k, v in trainer.model.state_dict().items()}
     with torch.no_grad():
@@ -251,7 +251,7 @@ def test_answers_follow_the_weights_of_each_step(trainer, decided):
 
 def test_asking_leaves_the_model_in_training(trainer, decided):
     trainer.model.train()
-    trainer.live.predict([trainer._held_out[0][0].ask(trainer._held_out[0][1])])
+    trainer.live.predict([trainer.panel.held_out[0][0].ask(trainer.panel.held_out[0][1])])
     trainer.evaluate()
     assert trainer.model.training
 
@@ -276,7 +276,7 @@ def test_a_failing_reward_ends_the_run_with_its_name(tmp_path):
 
 def test_no_test_input_is_trained_or_watched_on(trainer):
     texts = {row["input"] for row in trainer.train_dataset}
-    texts |= {example.input for _, example in trainer._held_out}
+    texts |= {example.input for _, example in trainer.panel.held_out}
     assert not texts & {e.input for name in ("snli", "ag_news") for e in data(name)["test"]}
 
 
@@ -290,7 +290,7 @@ from rl_faith.training.grpo import make_trainer
 
 trainer = make_trainer(*parse_training("grpo", sys.argv[1:], GRPOConfig)[:3])
 assert trainer.accelerator.num_processes == 2
-task, example = trainer._held_out[0]
+task, example = trainer.panel.held_out[0]
 trainer.train()
 # As many questions as the rank: one process has none.
 asked = [task.ask(example)] * trainer.accelerator.process_index

@@ -7,11 +7,12 @@ import pytest
 
 LIGHT = [
     *("rl_faith.text", "rl_faith.stats", "rl_faith.questions", "rl_faith.errors", "rl_faith.tasks"),
-    *("rl_faith.styles", "rl_faith.checks", "rl_faith.erasure", "rl_faith.pseudo"),
-    *("rl_faith.recipes", "rl_faith.cli", "rewards"),
+    *("rl_faith.styles", "rl_faith.interventions", "rl_faith.checks", "rl_faith.erasure"),
+    *("rl_faith.pseudo", "rl_faith.recipes", "rl_faith.cli", "rewards"),
+    "rl_faith.doctor",
     *(f"rewards.{name}" for name in ("self_consistency", "format", "minimality")),
 ]
-HEAVY = ["torch", "transformers", "trl", "datasets"]
+HEAVY = ["torch", "transformers", "trl", "datasets", "lemminflect", "wordfreq"]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ from rl_faith.policies.batches import by_length
 from rl_faith.policies.loading import load_model, load_tokenizer
 from rl_faith.policies.transformers import TransformersPolicy
 from rl_faith.questions import Prediction, Question, Unanswered, assistant, user
-from rl_faith.tasks import load_examples, load_task, shipped_tasks
+from rl_faith.recipes import ALL_TASKS
+from rl_faith.tasks import load_examples, load_task
 from rl_faith.text import redact, words
 
 SHARING = ("Positive at least", "Positive or so", "Positively", "Negative", "not sure")
@@ -30,7 +31,7 @@ def questions():
     """Questions of all tasks about inputs and edited inputs, some repeated, in no order."""
     rng = random.Random(0)
     asked = []
-    for task in map(load_task, shipped_tasks()):
+    for task in map(load_task, ALL_TASKS):
         for example in load_examples(task, "test", source="toy", n=5, seed=0):
             position = rng.randrange(len(words(example.input)))
             edited = example.edited(redact(example.input, {position}))
@@ -180,7 +181,7 @@ def test_a_model_in_training_answers_without_dropout_and_goes_on_training(questi
 
 def test_replies_are_those_of_single_greedy_runs(policy):
     conversations = []
-    for task in map(load_task, shipped_tasks()):
+    for task in map(load_task, ALL_TASKS):
         for example in load_examples(task, "test", source="toy", n=3, seed=0):
             label = task.label_words[0]
             conversations.append(task.ask_why(example, label, "redaction", "one"))

@@ -8,7 +8,14 @@ import pytest
 import yaml
 
 from rl_faith.errors import RecipeError, RLFaithError
-from rl_faith.recipes import STAGES, check_arguments, check_recipe, known_keys, parse_recipe
+from rl_faith.recipes import (
+    COUNTERFACTUAL,
+    STAGES,
+    check_arguments,
+    check_recipe,
+    known_keys,
+    parse_recipe,
+)
 
 RECIPES = sorted(Path("recipes").rglob("*.yaml"))
 BUILD = {"stage": "build", "out": "o", "model_name_or_path": "toy"}
@@ -58,10 +65,23 @@ def test_trl_reads_every_value_of_a_shipped_recipe(path):
     assert {key: parsed[key] for key in raw} == raw
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_keys_read_from_the_source_are_those_of_the_classes(stage):
-    classes = (STAGES[stage].recipe, *_library(stage))
+@pytest.mark.parametrize(
+    ("name", "stage"), [*STAGES.items(), *COUNTERFACTUAL.items()], ids=lambda v: str(v)[:30]
+)
+def test_keys_read_from_the_source_are_those_of_the_classes(name, stage):
+    classes = (stage.recipe, *_library(name))
     assert known_keys(stage) == {f.name for c in classes for f in fields(c)}
+
+
+@pytest.mark.parametrize("given", [["--test", "counterfactual"], ["--test=counterfactual"]])
+def test_the_test_can_be_chosen_on_the_command_line(recipe, given):
+    (parsed,) = parse_recipe("build", ["--config", str(recipe(BUILD)), *given])
+    assert type(parsed) is COUNTERFACTUAL["build"].recipe
+
+
+def test_keys_of_the_other_test_are_refused(recipe):
+    with pytest.raises(RecipeError, match="unknown key 'styles'"):
+        check_recipe(recipe({**BUILD, "test": "counterfactual", "styles": ["redaction"]}))
 
 
 @pytest.mark.parametrize(
@@ -87,6 +107,10 @@ def test_keys_read_from_the_source_are_those_of_the_classes(stage):
         ({**BUILD, "tasks": ["ag_new"]}, "did you mean 'ag_news'"),
         ({**BUILD, "tasks": ["mine.yaml"]}, "there is no task file mine.yaml"),
         ({**BUILD, "styles": ["redactions"]}, "did you mean 'redaction'"),
+        (
+            {**EVALUATE, "tasks": ["esnli"], "styles": ["redaction"], "budgets": ["multi"]},
+            "task 'esnli' has no multi-word prompt for style 'redaction'; add instructions.redac",
+        ),
         ("a: [1", "is not valid YAML"),
         ("- stage: build", "must be a mapping"),
         ("", "must be a mapping"),
@@ -97,6 +121,11 @@ def test_unsound_recipe_is_refused_with_one_line(recipe, content, told):
     with pytest.raises(RLFaithError, match=re.escape(told)) as refused:
         check_recipe(recipe(content))
     assert "\n" not in str(refused.value)
+
+
+def test_fine_tuning_on_labels_needs_no_prompt_for_an_explanation(recipe):
+    content = {**SFT, "train_on": "predictions", "tasks": ["esnli"], "styles": ["redaction"]}
+    assert check_recipe(recipe(content)) == "sft"
 
 
 @pytest.mark.parametrize("key", ["load_in_4bit", "model_revision", "trust_remote_code"])

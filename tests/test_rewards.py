@@ -14,7 +14,7 @@ from rl_faith.errors import RewardError
 from rl_faith.questions import Prediction, Unanswered
 from rl_faith.recipes import RewardSpec
 from rl_faith.tasks import load_task
-from rl_faith.training.panel import Panel
+from rl_faith.training.panel import VerdictPanel
 from rl_faith.training.rewards import Batch, Reward, load_reward
 
 TASK = load_task("sentiment140")
@@ -45,7 +45,7 @@ class Planted:
 
 @pytest.fixture
 def panel():
-    made = Panel({TASK.name: TASK}, seed=0)
+    made = VerdictPanel({TASK.name: TASK}, seed=0)
     made.policy = Planted()
     return made
 
@@ -262,7 +262,10 @@ def test_a_reward_is_found_in_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("where", "told"),
     [
-        ("selfconsistency", "no such reward; known: format, minimality, prediction_stability"),
+        (
+            "selfconsistency",
+            "no such reward; known: format, minimality, phi_cct, prediction_stability",
+        ),
         ("rewards.none:none", "No module named 'rewards.none'"),
         ("rewards.format:none", "no attribute 'none'"),
         ("missing.py:none", "No such file"),

@@ -10,6 +10,7 @@ from scipy import stats as reference
 from rl_faith.stats import (
     Estimate,
     bootstrap_mean,
+    clustered_share,
     holm,
     mcnemar,
     paired_difference,
@@ -150,6 +151,30 @@ def test_bootstrap_refuses_values_that_are_no_numbers(bad):
 def test_bootstrap_refuses_cluster_ids_of_another_length():
     with pytest.raises(ValueError, match="cluster ids"):
         bootstrap_mean([1.0, 2.0], ["a"])
+
+
+def test_clustered_share_of_single_rows_is_wilsons():
+    assert clustered_share([True, False, True], ["a", "b", "c"]) == wilson(2, 3)
+
+
+def test_clustered_share_is_bootstrapped_over_clusters():
+    flags, clusters = [True, True, False, False, True, False], list("aabbcc")
+    assert clustered_share(flags, clusters) == bootstrap_mean(flags, clusters)
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_clustered_share_of_equal_flags_is_as_wide_as_one_row_a_cluster(flag):
+    e, single = clustered_share([flag] * 12, list("abcd") * 3), wilson(4 * flag, 4)
+    assert (e.value, e.low, e.high, e.n) == (single.value, single.low, single.high, 12)
+
+
+def test_clustered_share_of_nothing_is_none():
+    assert clustered_share([], []) == Estimate(None, None, None, 0)
+
+
+def test_clustered_share_refuses_cluster_ids_of_another_length():
+    with pytest.raises(ValueError, match="longer"):
+        clustered_share([True, False], ["a"])
 
 
 def test_paired_difference_is_second_minus_first():

@@ -4,6 +4,7 @@ import yaml
 from rl_faith.errors import TaskError
 from rl_faith.tasks import Example, load_task, shipped_tasks
 
+EXPLAINED = ("ag_news", "sentiment140", "snli")
 EXAMPLE = Example("1", "So [REDACTED] today", "", "It rains")
 USERS = {
     "question": "Review: {input} Good or bad?",
@@ -33,8 +34,9 @@ def said(conversation) -> str:
     return conversation[-1].content
 
 
-def test_three_tasks_are_shipped():
-    assert shipped_tasks() == ["ag_news", "sentiment140", "snli"]
+def test_tasks_of_both_tests_are_shipped():
+    probed = ["comve", "ecqa", "esnli", "social_iqa", "strategyqa"]
+    assert shipped_tasks() == sorted([*EXPLAINED, *probed])
 
 
 @pytest.mark.parametrize(
@@ -43,9 +45,14 @@ def test_three_tasks_are_shipped():
         ("sentiment140", ("Positive", "Negative")),
         ("snli", ("Yes", "No", "Maybe")),
         ("ag_news", ("World", "Sport", "Business", "Tech")),
+        ("esnli", ("Yes", "No", "Maybe")),
+        ("ecqa", ("A", "B", "C", "D", "E")),
+        ("comve", ("A", "B")),
+        ("social_iqa", ("A", "B", "C")),
+        ("strategyqa", ("Yes", "No")),
     ],
 )
-def test_the_label_words_are_those_of_the_paper(name, labels):
+def test_a_task_has_its_label_words(name, labels):
     assert load_task(name).label_words == labels
 
 
@@ -155,7 +162,7 @@ def test_the_question_for_a_replacement_is_that_of_the_paper(name, opening, clos
     assert prompt.endswith(close)
 
 
-@pytest.mark.parametrize("name", shipped_tasks())
+@pytest.mark.parametrize("name", EXPLAINED)
 @pytest.mark.parametrize("budget", ["one", "multi"])
 @pytest.mark.parametrize("style", ["attribution", "redaction", "counterfactual"])
 def test_an_instruction_has_no_placeholder_left(name, budget, style):
@@ -166,14 +173,14 @@ def test_an_instruction_has_no_placeholder_left(name, budget, style):
 @pytest.mark.parametrize(
     ("budget", "ending"), [("one", "following 'Answer:'."), ("multi", "Answer in JSON format as {")]
 )
-@pytest.mark.parametrize("name", shipped_tasks())
+@pytest.mark.parametrize("name", EXPLAINED)
 @pytest.mark.parametrize("style", ["attribution", "redaction", "counterfactual"])
 def test_an_instruction_names_its_format(name, style, budget, ending):
     assert ending in said(load_task(name).ask_why(EXAMPLE, "No", style, budget))
 
 
 @pytest.mark.parametrize("text", ["{second_input}", "{input}", "{target_label}", "{x} {0} {}"])
-@pytest.mark.parametrize("name", shipped_tasks())
+@pytest.mark.parametrize("name", EXPLAINED)
 def test_a_placeholder_in_the_users_text_is_left_as_it_is(name, text):
     example = Example("1", f"a {text} b", "", f"c {text} d")
     prompt = said(load_task(name).ask_replacement(example, "Y"))
@@ -213,12 +220,61 @@ def test_a_style_without_instruction_is_an_error_where_it_is_asked(write):
         load_task(write()).ask_why(EXAMPLE, "Good", "redaction", "multi")
 
 
+def test_a_task_may_do_without_instructions(write):
+    assert load_task(write(instructions=None)).instructions == {}
+
+
+def test_a_task_without_instructions_names_what_to_add(write):
+    with pytest.raises(TaskError, match=r"add instructions\.attribution\.one to its file"):
+        load_task(write(instructions=None)).ask_why(EXAMPLE, "Good", "attribution", "one")
+
+
+def test_a_task_without_replacement_names_what_to_add(write):
+    with pytest.raises(TaskError, match=r"has no prompt for a replacement; add replacement to its"):
+        load_task(write(replacement=None)).ask_replacement(EXAMPLE, "Good")
+
+
+def test_a_missing_instruction_is_found_before_it_is_asked_for(write):
+    with pytest.raises(TaskError, match="no multi-word prompt for style 'attribution'"):
+        load_task(write()).check_instructions(["attribution"], ["one", "multi"])
+
+
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_tasks_of_the_paper_have_every_instruction(name):
+    styles = ["attribution", "redaction", "counterfactual"]
+    load_task(name).check_instructions(styles, ["one", "multi"])
+
+
+def test_insertions_go_into_the_input_unless_the_task_says_more(write):
+    assert load_task(write()).insert_into == ("input",)
+
+
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [
+        ("esnli", ("input", "second_input")),
+        ("comve", ("input", "second_input")),
+        ("ecqa", ("input",)),
+        ("social_iqa", ("input",)),
+        ("strategyqa", ("input",)),
+    ],
+)
+def test_insertions_go_into_questions_and_into_both_of_two_sentences(name, places):
+    assert load_task(name).insert_into == places
+
+
+@pytest.mark.parametrize("places", [[], ["input", "input"], "options", ["input", "second_input"]])
+def test_an_insertion_into_what_is_not_there_is_an_error(write, places):
+    with pytest.raises(TaskError, match="insert_into must name one or more of input, each once"):
+        load_task(write(insert_into=places))
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
         ("snil", r"did you mean 'snli'\?"),
         ("Sentiment140", r"did you mean 'sentiment140'\?"),
-        ("qqq", r"known: ag_news, sentiment140, snli\."),
+        ("qqq", rf"known: {', '.join(shipped_tasks())}\."),
     ],
 )
 def test_an_unknown_task_is_an_error_with_the_nearest_name(name, hint):
@@ -238,7 +294,7 @@ def test_a_task_file_in_another_encoding_is_an_error(tmp_path):
         load_task(str(path))
 
 
-@pytest.mark.parametrize("key", sorted(USERS))
+@pytest.mark.parametrize("key", ["columns", "labels", "question"])
 def test_a_missing_key_is_named(write, key):
     with pytest.raises(TaskError, match=rf"missing keys \['{key}'\], unknown keys \[\]"):
         load_task(write(**{key: None}))
@@ -325,7 +381,7 @@ def test_undecided_adds_the_labels_that_the_task_lacks(name, labels):
     assert load_task(name).with_undecided().label_words == labels
 
 
-@pytest.mark.parametrize("name", shipped_tasks())
+@pytest.mark.parametrize("name", EXPLAINED)
 def test_undecided_asks_for_every_label(name):
     task = load_task(name).with_undecided()
     prompt = said(task.ask(EXAMPLE).conversation)

@@ -10,7 +10,6 @@ from typing import Any
 from rl_faith.errors import RunError
 from rl_faith.evaluation.reading import read_runs
 from rl_faith.evaluation.scores import Cell, CellKey, Row, by_cell, is_scored, score_cell
-from rl_faith.runs import write_atomically, write_json
 from rl_faith.stats import Estimate, holm, mcnemar, paired_difference, share
 
 _SAME = ("input", "context", "gold", "mode")
@@ -72,28 +71,6 @@ class Comparison:
         return asdict(self)
 
 
-def run(paths: Sequence[Path], baseline: str | None, out: Path | None) -> None:
-    """Compare the runs, print the tables, and write `comparison.json` and `.md` to `out`.
-
-    Raises:
-        RunError: as `compare_runs`, or `out` cannot be written.
-    """
-    # Tables are for people; who only wants the numbers need not wait for rich.
-    from rich.console import Console  # noqa: PLC0415
-
-    from rl_faith.evaluation.markdown import to_markdown  # noqa: PLC0415
-    from rl_faith.evaluation.tables import notes, to_table  # noqa: PLC0415
-
-    comparison, console = compare_runs(paths, baseline), Console()
-    for table in to_table(comparison, console.width):
-        console.print(table, "")
-    for line in notes(comparison):
-        console.print(line, style="dim", markup=False, highlight=False)
-    if out is not None:
-        write_json(out / "comparison.json", comparison.as_dict())
-        write_atomically(out / "comparison.md", to_markdown(comparison))
-
-
 def compare_runs(paths: Sequence[Path], baseline: str | None = None) -> Comparison:
     """Compare every model in the runs with the baseline, cell by cell.
 
@@ -105,9 +82,14 @@ def compare_runs(paths: Sequence[Path], baseline: str | None = None) -> Comparis
         RunError: a run cannot be read, the baseline is unknown, a model shares no scored example
             with it, or examples of the same id differ.
     """
-    cells = by_cell(read_runs(paths))
+    return compare_rows(read_runs(paths), baseline)
+
+
+def compare_rows(rows: Sequence[Row], baseline: str | None) -> Comparison:
+    """Compare the models of some judged rows, as `compare_runs` does."""
+    cells = by_cell(rows)
     models = tuple(dict.fromkeys(model for model, *_ in cells))
-    first = _choose(baseline, models)
+    first = choose(baseline, models)
     found = {name: _paired_cells(cells, first, name) for name in models if name != first}
     pairs = {key: pairs for of_model in found.values() for key, pairs in of_model.items()}
     return Comparison(
@@ -119,7 +101,12 @@ def compare_runs(paths: Sequence[Path], baseline: str | None = None) -> Comparis
     )
 
 
-def _choose(baseline: str | None, models: Sequence[str]) -> str:
+def choose(baseline: str | None, models: Sequence[str]) -> str:
+    """The baseline: the first model where none is named.
+
+    Raises:
+        RunError: no model is named so.
+    """
     if baseline is None:
         return models[0]
     if baseline not in models:

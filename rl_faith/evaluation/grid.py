@@ -1,22 +1,20 @@
 """`rl-faith evaluate`: every model on every task, style and budget, by the same checks."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
-from rl_faith.errors import RecipeError
 from rl_faith.evaluation.judging import judge_policy
+from rl_faith.evaluation.models import judge_models, parse_models
 from rl_faith.evaluation.scores import Cell, score
 from rl_faith.explaining import Wish
 from rl_faith.policies import Policy
-from rl_faith.policies.transformers import TransformersPolicy
 from rl_faith.recipes import EvaluateRecipe
 from rl_faith.rows import Key, row_of
 from rl_faith.runs import Row, write_json
 from rl_faith.styles import Budget, Style, load_style
 from rl_faith.tasks import Example, Task, load_examples, load_task
-from rl_faith.work import go_through, missing, start
 
 
 @dataclass(frozen=True)
@@ -44,46 +42,18 @@ class _Plan:
 
 def evaluate(recipe: EvaluateRecipe) -> list[Cell]:
     """Run the recipe, or go on where it was stopped; return the cells (first process only)."""
-    models = parse_models(recipe.models)
     plans = [_plan(name, recipe) for name in recipe.tasks]
-    state, run, done = start(recipe.out, asdict(recipe))
-    for name, where in models.items():
-        policy = cache(partial(_load, where, recipe, plans, str(state.device)))
-        for plan in plans:
-            if rest := missing(state, plan.examples, partial(plan.keys, name), done):
-                # No name for the judge: it would keep this model alive beside the next one.
-                go_through(
-                    run,
-                    rest,
-                    partial(_judge, policy(), name, plan, recipe),
-                    done,
-                    chunk=recipe.chunk,
-                    label=f"{name} {plan.task.name}",
-                )
-        policy.cache_clear()
-    state.wait_for_everyone()
-    if not state.is_main_process:
+    run = judge_models(recipe, plans, partial(_judge, recipe))
+    if run is None:
         return []
-    cells = score(run.merge(_order(list(models), plans)))
+    cells = score(run.merge(_order(list(parse_models(recipe.models)), plans)))
     write_json(run.path / "results.json", {"cells": [cell.as_dict() for cell in cells]})
     return cells
 
 
-def parse_models(models: Sequence[str]) -> dict[str, str]:
-    """Read "name=where" entries; a bare "where" is its own name.
-
-    Raises:
-        RecipeError: no model, or two of the same name.
-    """
-    pairs = [entry.split("=", 1) if "=" in entry else [entry, entry] for entry in models]
-    names = [name for name, _ in pairs]
-    if not names or len(set(names)) < len(names):
-        raise RecipeError(f"models must be one or more different name=where, not {list(models)}")
-    return {name: where for name, where in pairs}  # noqa: C416 - pairs are lists
-
-
 def _plan(name: str, recipe: EvaluateRecipe) -> _Plan:
     task = load_task(name)
+    task.check_instructions(recipe.styles, recipe.budgets)
     task = task.with_undecided() if recipe.mode == "madsen" else task
     examples = load_examples(
         task, "test", source=recipe.data, n=recipe.examples_per_task, seed=recipe.seed
@@ -97,15 +67,8 @@ def _plan(name: str, recipe: EvaluateRecipe) -> _Plan:
     )
 
 
-def _load(where: str, recipe: EvaluateRecipe, plans: Sequence[_Plan], device: str) -> Policy:
-    policy = TransformersPolicy.load(where, dtype=recipe.dtype, device=device)
-    for plan in plans:
-        policy.check_labels(plan.task.label_words)
-    return policy
-
-
 def _judge(
-    policy: Policy, model: str, plan: _Plan, recipe: EvaluateRecipe, examples: list[Example]
+    recipe: EvaluateRecipe, policy: Policy, model: str, plan: _Plan, examples: list[Example]
 ) -> list[Row]:
     verdicts = judge_policy(
         policy,

@@ -52,7 +52,7 @@ def _grid(comparison: Comparison, budget: str) -> str:
     of = columns(comparison, budget)
     rows = grid_cells(comparison, budget, of)
     lines = [[model, *map(_entry, cells)] for model, cells in rows.items()]
-    return _table(["model", *map(" ".join, of)], lines)
+    return table(["model", *map(" ".join, of)], lines)
 
 
 def _entry(cell: Cell | None) -> str:
@@ -73,7 +73,7 @@ def _reference(of: Iterable[Column]) -> list[str]:
 
 
 def _differences(rows: Sequence[Difference]) -> str:
-    return _table(_DIFFERENCE_HEAD, map(_difference, rows))
+    return table(_DIFFERENCE_HEAD, map(_difference, rows))
 
 
 def _difference(row: Difference) -> list[str]:
@@ -81,7 +81,8 @@ def _difference(row: Difference) -> list[str]:
     return [*place, *figures(row), signed(row.accuracy_difference)]
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(map(_escape, line))} |" for line in lines)
 

@@ -9,6 +9,10 @@ from rl_faith.evaluation.scores import Row
 from rl_faith.runs import read_rows
 
 _NEEDED = ("model", "task", "style", "budget", "id", "gold", "prediction", "status")
+_NEEDED_OF_INSERTIONS = (
+    *("model", "task", "intervention", "part", "id", "original", "gold", "status"),
+    *("impact", "tvd", "mentioned", "negated", "label_before", "reply_words"),
+)
 
 
 def read_run(run_dir: Path) -> list[Row]:
@@ -29,9 +33,12 @@ def read_run(run_dir: Path) -> list[Row]:
 
 
 def _check(row: Row, where: str) -> None:
-    if any(key not in row for key in _NEEDED):
-        raise RunError(f"{where} is not a judged example, which has {', '.join(_NEEDED)}")
-    if row["status"] != "unscored" and not isinstance(row.get("faithful"), bool):
+    needed = _NEEDED_OF_INSERTIONS if "intervention" in row else _NEEDED
+    if any(key not in row for key in needed):
+        raise RunError(f"{where} is not a judged example, which has {', '.join(needed)}")
+    if "intervention" in row or row["status"] == "unscored":
+        return
+    if not isinstance(row.get("faithful"), bool):
         raise RunError(f"{where} has status {row['status']!r}, but faithful is not true or false")
 
 

@@ -11,7 +11,7 @@ from rl_faith.checks import Case, Verdict, inquire, settle
 from rl_faith.erasure import Influence, erasure_questions, influences
 from rl_faith.errors import DataError, ModelError
 from rl_faith.explaining import explain, predict_labels
-from rl_faith.policies.transformers import TransformersPolicy
+from rl_faith.policies.opening import Wanted, open_policy
 from rl_faith.questions import Prediction, Unanswered
 from rl_faith.styles import STYLES, Budget
 from rl_faith.tasks import Example, Task, load_task
@@ -22,7 +22,7 @@ _COLOURS = {True: "green", False: "red", None: "yellow"}
 
 
 def show(
-    model: str, task_name: str, example: Example, *, budget: Budget, dtype: str, length: int
+    model: str, task_name: str, example: Example, *, budget: Budget, wanted: Wanted, length: int
 ) -> None:
     """Print the prediction, each word's influence, and each style's reply and verdict.
 
@@ -31,7 +31,7 @@ def show(
         task_name: A shipped task or a path to a task file.
         example: The input; an empty gold label means that it is not known.
         budget: "one" or "multi".
-        dtype: As in `load_model`.
+        wanted: Who answers for the model.
         length: Most new tokens of a reply.
 
     Raises:
@@ -40,8 +40,7 @@ def show(
     """
     task = load_task(task_name)
     _check(task, example)
-    policy = TransformersPolicy.load(model, dtype=dtype)
-    policy.check_labels(task.label_words)
+    policy = open_policy(wanted, model, [task.label_words])
     predictions = predict_labels(policy, task, [example])
     decided = predictions[example.id]
     if isinstance(decided, Unanswered):

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from rl_faith.errors import RecipeError, one_line
-from rl_faith.recipes.kinds import STAGES
+from rl_faith.recipes.kinds import STAGES, Stage, stage_of
 from rl_faith.recipes.values import check_names, check_values
 
 # Keys that TRL would take and our stages would pass over in silence.
@@ -52,7 +52,11 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
 
 
 def check_recipe(
-    path: str | Path, stage: str | None = None, *, given: Set[str] = frozenset()
+    path: str | Path,
+    stage: str | None = None,
+    *,
+    given: Set[str] = frozenset(),
+    test: str | None = None,
 ) -> str:
     """Check a recipe strictly without importing torch; return its stage.
 
@@ -60,10 +64,11 @@ def check_recipe(
         path: The YAML file.
         stage: The stage that is about to run it, if one is.
         given: Keys given on the command line, which the file need not hold.
+        test: The test that the command line chose, if it did.
 
     Raises:
         RecipeError: unknown key or value, missing key, or a recipe of another stage.
-        TaskError: a task that does not exist or does not parse.
+        TaskError: a task that does not exist, does not parse, or has no prompt for an explanation.
     """
     raw = read_recipe(path)
     found = raw.get("stage")
@@ -75,14 +80,17 @@ def check_recipe(
         raise RecipeError(
             f"recipe {path} is for {found}; run it with: {STAGES[found].command} {path}"
         )
-    known = known_keys(found)
+    kind = stage_of(found, test or raw.get("test"))
+    known = known_keys(kind)
     for key in raw:
         if why := _UNSUPPORTED.get(key):
             raise RecipeError(f"recipe {path}: {key} is not supported: {why}")
         if key not in known and key != "env":
             raise RecipeError(f"recipe {path}: unknown key {key!r}{_nearest(str(key), known)}")
-    check_values(path, STAGES[found].recipe, raw, given)
-    check_names(f"recipe {path}", raw.get("tasks", []), raw.get("styles", []))
+    check_values(path, kind.recipe, raw, given)
+    # Fine-tuning asks for no explanation: it takes those of a build, or none.
+    budgets = [] if found == "sft" else raw.get("budgets", ["one"])
+    check_names(f"recipe {path}", raw.get("tasks") or [], raw.get("styles", []), budgets)
     return found
 
 
@@ -100,8 +108,20 @@ def check_arguments(stage: str, arguments: Sequence[str]) -> dict[str, Any]:
     where = dict(pairwise(arguments)).get("--config")
     if where is None:
         raise RecipeError(f"name a recipe: {STAGES[stage].command} RECIPE")
-    check_recipe(where, stage, given=overrides(stage, arguments))
+    given = overrides(stage, arguments)
+    check_recipe(where, stage, given=given, test=_test(arguments))
     return read_recipe(where)
+
+
+def stage_for(stage: str, arguments: Sequence[str]) -> Stage:
+    """The stage as the recipe and the command line choose it: `test` says which of two."""
+    where = dict(pairwise(arguments)).get("--config")
+    return stage_of(stage, _test(arguments) or (read_recipe(where).get("test") if where else None))
+
+
+def _test(arguments: Sequence[str]) -> str | None:
+    joined = (a.removeprefix("--test=") for a in arguments if a.startswith("--test="))
+    return dict(pairwise(arguments)).get("--test", next(joined, None))
 
 
 def overrides(stage: str, arguments: Sequence[str]) -> set[str]:
@@ -110,7 +130,7 @@ def overrides(stage: str, arguments: Sequence[str]) -> set[str]:
     Raises:
         RecipeError: a key that the stage does not know; argparse would take its beginning too.
     """
-    known, found = known_keys(stage), set()
+    known, found = known_keys(stage_for(stage, arguments)), set()
     for argument in arguments:
         if argument.startswith("--") and argument != "--config":
             key = argument[2:].partition("=")[0].replace("-", "_")
@@ -124,10 +144,10 @@ def overrides(stage: str, arguments: Sequence[str]) -> set[str]:
     return found
 
 
-def known_keys(stage: str) -> set[str]:
+def known_keys(stage: Stage) -> set[str]:
     """Every key that a recipe of this stage may hold."""
-    ours = {f.name for f in fields(STAGES[stage].recipe)}
-    return ours.union(*(_library_fields(*where) for where in STAGES[stage].classes))
+    ours = {f.name for f in fields(stage.recipe)}
+    return ours.union(*(_library_fields(*where) for where in stage.classes))
 
 
 @cache

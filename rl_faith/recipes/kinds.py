@@ -5,6 +5,9 @@ from typing import Any, Literal
 
 ALL_TASKS = ["sentiment140", "snli", "ag_news"]
 ALL_STYLES = ["attribution", "redaction", "counterfactual"]
+# Cheah et al. 2026 train on the first two and hold the others out.
+INSERTED_TASKS = ["esnli", "social_iqa", "ecqa", "comve", "strategyqa"]
+INTERVENTIONS = ["random_word", "user_bias"]
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,16 @@ class BuildRecipe:
         quality_examples: How many per task also get the model's own explanations, for the
             comparison of constructed against original faithfulness (Doi, Table 3).
         max_new_tokens: Of a generated explanation.
+        policy: Who answers: the model itself (`transformers`), an engine of this process's own
+            (`vllm`), or servers (`server`); the answers are the same to rounding.
+        base_urls: Where the servers are, all with this model (`server`).
         chunk: Examples between two writes to disk.
     """
 
     out: str
     model_name_or_path: str
     stage: Literal["build"] = "build"
+    test: Literal["self_consistency"] = "self_consistency"
     data: str = "hub"
     tasks: list[str] = field(default_factory=ALL_TASKS.copy)
     styles: list[str] = field(default_factory=ALL_STYLES.copy)
@@ -36,6 +43,8 @@ class BuildRecipe:
     examples_per_task: int = 50_000
     quality_examples: int = 1_000
     max_new_tokens: int = 128
+    policy: Literal["transformers", "vllm", "server"] = "transformers"
+    base_urls: list[str] | None = None
     dtype: str = "float32"
     chunk: int = 64
     seed: int = 0
@@ -56,12 +65,15 @@ class EvaluateRecipe:
         ceiling_examples: How many per cell get the ceiling by exhaustive erasure; null for all.
         mode: "changed" (Doi) or "madsen".
         max_new_tokens: Of a generated explanation.
+        policy: As in `BuildRecipe`.
+        base_urls: Where the servers are (`server`); each model is asked of those that serve it.
         chunk: Examples between two writes to disk.
     """
 
     out: str
     models: list[str]
     stage: Literal["evaluate"] = "evaluate"
+    test: Literal["self_consistency"] = "self_consistency"
     data: str = "hub"
     tasks: list[str] = field(default_factory=ALL_TASKS.copy)
     styles: list[str] = field(default_factory=ALL_STYLES.copy)
@@ -70,6 +82,8 @@ class EvaluateRecipe:
     ceiling_examples: int | None = None
     mode: Literal["changed", "madsen"] = "changed"
     max_new_tokens: int = 128
+    policy: Literal["transformers", "vllm", "server"] = "transformers"
+    base_urls: list[str] | None = None
     dtype: str = "float32"
     chunk: int = 64
     seed: int = 0
@@ -85,6 +99,7 @@ class SFTRecipe:
         build: Run directory of the build (explanations).
         styles: Which of the built styles to train on (explanations).
         budgets: Which of the built budgets to train on (explanations).
+        interventions: Of a counterfactual build, whose disclosures to train on; null for all.
         data: As in `BuildRecipe` (predictions).
         tasks: Which tasks to train on.
         examples_per_task: Label-balanced, from the training split (predictions).
@@ -101,6 +116,7 @@ class SFTRecipe:
     build: str | None = None
     styles: list[str] = field(default_factory=ALL_STYLES.copy)
     budgets: list[str] = field(default_factory=lambda: ["one"])
+    interventions: list[str] | None = None
     data: str = "hub"
     tasks: list[str] = field(default_factory=ALL_TASKS.copy)
     examples_per_task: int = 50_000
@@ -149,12 +165,112 @@ class GRPORecipe:
 
     rewards: list[dict[str, Any]]
     stage: Literal["grpo"] = "grpo"
+    test: Literal["self_consistency"] = "self_consistency"
     data: str = "hub"
     tasks: list[str] = field(default_factory=ALL_TASKS.copy)
     styles: list[str] = field(default_factory=ALL_STYLES.copy)
     budgets: list[str] = field(default_factory=lambda: ["one"])
     examples_per_task: int = 5_000
     held_out_examples: int = 100
+    refresh_steps: int = 0
+
+
+@dataclass(frozen=True)
+class CounterfactualBuildRecipe:
+    """`rl-faith build` with `test: counterfactual`: insertions, and whether they mattered.
+
+    Attributes:
+        out: Run directory to write.
+        model_name_or_path: Hub id, folder, LoRA adapter folder, or "toy".
+        data: As in `BuildRecipe`.
+        tasks: Shipped tasks or paths to task files.
+        interventions: "random_word", "user_bias", or paths to files of one's own.
+        examples_per_task: Label-balanced, from the training split.
+        pool_per_cell: At most so many insertions for each task and intervention go into the pool,
+            half of which mattered.
+        mentions: Of the constructed disclosures: "truthful" mentions what mattered, "random" any
+            half, which teaches the form of a mention and nothing about when it is due.
+        policy: As in `BuildRecipe`.
+        base_urls: As in `BuildRecipe`.
+        chunk: Examples between two writes to disk.
+    """
+
+    out: str
+    model_name_or_path: str
+    stage: Literal["build"] = "build"
+    test: Literal["counterfactual"] = "counterfactual"
+    data: str = "hub"
+    tasks: list[str] = field(default_factory=lambda: INSERTED_TASKS[:2])
+    interventions: list[str] = field(default_factory=INTERVENTIONS.copy)
+    examples_per_task: int = 2_000
+    pool_per_cell: int = 1_500
+    mentions: Literal["truthful", "random"] = "truthful"
+    policy: Literal["transformers", "vllm", "server"] = "transformers"
+    base_urls: list[str] | None = None
+    dtype: str = "float32"
+    chunk: int = 64
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class CounterfactualEvaluateRecipe:
+    """`rl-faith evaluate` with `test: counterfactual`: models, tasks and interventions.
+
+    Attributes:
+        out: Run directory to write.
+        models: As in `EvaluateRecipe`.
+        data: As in `BuildRecipe`.
+        tasks: Shipped tasks or paths to task files.
+        interventions: "random_word", "user_bias", or paths to files of one's own.
+        order: Whether the model decides and then explains, or explains and then decides.
+        examples_per_task: Label-balanced, from the test split.
+        max_new_tokens: Of an explanation.
+        policy: As in `BuildRecipe`.
+        base_urls: Where the servers are (`server`); each model is asked of those that serve it.
+        chunk: Examples between two writes to disk.
+    """
+
+    out: str
+    models: list[str]
+    stage: Literal["evaluate"] = "evaluate"
+    test: Literal["counterfactual"] = "counterfactual"
+    data: str = "hub"
+    tasks: list[str] = field(default_factory=INSERTED_TASKS.copy)
+    interventions: list[str] = field(default_factory=INTERVENTIONS.copy)
+    order: Literal["predict_explain", "explain_predict"] = "predict_explain"
+    examples_per_task: int = 500
+    max_new_tokens: int = 128
+    policy: Literal["transformers", "vllm", "server"] = "transformers"
+    base_urls: list[str] | None = None
+    dtype: str = "float32"
+    chunk: int = 64
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class CounterfactualGRPORecipe:
+    """Our part of a GRPO recipe with `test: counterfactual`.
+
+    Attributes:
+        rewards: As in `GRPORecipe`.
+        pool: Run directory of a counterfactual build.
+        balanced: Train on its pool, half of which mattered, or on every insertion that it made,
+            most of which did not (see rewards/README.md for the form and scaling that this needs).
+        tasks: Which of its tasks to train on; null for all.
+        interventions: Which of its interventions to train on; null for all.
+        held_out_examples: Insertions of the pool that the run is watched by and not trained on;
+            all of those that share an example are held out together.
+        refresh_steps: As in `GRPORecipe`.
+    """
+
+    rewards: list[dict[str, Any]]
+    pool: str
+    stage: Literal["grpo"] = "grpo"
+    test: Literal["counterfactual"] = "counterfactual"
+    balanced: bool = True
+    tasks: list[str] | None = None
+    interventions: list[str] | None = None
+    held_out_examples: int = 200
     refresh_steps: int = 0
 
 
@@ -172,17 +288,23 @@ _TRAINING = (
     ("trl", "trainer/model_config.py", "ModelConfig"),
     ("transformers", "training_args.py", "TrainingArguments"),
 )
+_SFT = (("trl", "trainer/sft_config.py", "SFTConfig"), *_TRAINING)
+_GRPO = (("trl", "trainer/grpo_config.py", "GRPOConfig"), *_TRAINING)
+_LAUNCH = "accelerate launch -m rl_faith.training"
 STAGES = {
     "build": Stage(BuildRecipe, "rl-faith build --config"),
     "evaluate": Stage(EvaluateRecipe, "rl-faith evaluate --config"),
-    "sft": Stage(
-        SFTRecipe,
-        "accelerate launch -m rl_faith.training.sft --config",
-        (("trl", "trainer/sft_config.py", "SFTConfig"), *_TRAINING),
-    ),
-    "grpo": Stage(
-        GRPORecipe,
-        "accelerate launch -m rl_faith.training.grpo --config",
-        (("trl", "trainer/grpo_config.py", "GRPOConfig"), *_TRAINING),
-    ),
+    "sft": Stage(SFTRecipe, f"{_LAUNCH}.sft --config", _SFT),
+    "grpo": Stage(GRPORecipe, f"{_LAUNCH}.grpo --config", _GRPO),
 }
+COUNTERFACTUAL = {
+    "build": Stage(CounterfactualBuildRecipe, STAGES["build"].command),
+    "evaluate": Stage(CounterfactualEvaluateRecipe, STAGES["evaluate"].command),
+    "grpo": Stage(CounterfactualGRPORecipe, STAGES["grpo"].command, _GRPO),
+}
+"""The stages as the counterfactual test has them, where these differ."""
+
+
+def stage_of(name: str, test: object) -> Stage:
+    """The stage as the recipe's `test` has it."""
+    return (COUNTERFACTUAL if test == "counterfactual" else STAGES).get(name, STAGES[name])

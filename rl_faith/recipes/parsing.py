@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from rl_faith.errors import RecipeError, one_line
-from rl_faith.recipes.kinds import STAGES
+from rl_faith.recipes.checking import stage_for
 from rl_faith.recipes.values import check_names, flaw
 
 
@@ -20,7 +20,7 @@ def parse_recipe(stage: str, arguments: Sequence[str], *library: type) -> tuple[
     """
     from trl import TrlParser  # noqa: PLC0415 - brings torch
 
-    parser = TrlParser((STAGES[stage].recipe, *library))
+    parser = TrlParser((stage_for(stage, arguments).recipe, *library))
     parser.error = _refuse  # argparse would print its usage, which is pages here, and exit
     try:
         parsed: tuple[Any, ...] = parser.parse_args_and_config(list(arguments))
@@ -30,7 +30,9 @@ def parse_recipe(stage: str, arguments: Sequence[str], *library: type) -> tuple[
     for name, value in ours.items():
         if wrong := flaw(name, value):
             raise RecipeError(f"{stage}: {wrong}")
-    check_names(stage, ours["tasks"], ours["styles"])
+    # Fine-tuning asks for no explanation: it takes those of a build, or none.
+    budgets = [] if stage == "sft" else ours.get("budgets", [])
+    check_names(stage, ours["tasks"] or [], ours.get("styles", []), budgets)
     return parsed
 
 

@@ -22,6 +22,7 @@ _AT_LEAST = {
     "replay_predictions": 0,
     "held_out_examples": 0,
     "refresh_steps": 0,
+    "pool_per_cell": 2,
 }
 
 
@@ -44,6 +45,9 @@ def check_values(path: str | Path, recipe: type, raw: Mapping[str, Any], given: 
                 raise RecipeError(f"recipe {path}: {wrong}")
         elif f.default is MISSING and f.default_factory is MISSING and f.name not in given:
             raise RecipeError(f"recipe {path}: the key {f.name!r} is missing")
+    served = raw.get("policy") == "server" and not given & {"policy", "base_urls"}
+    if served and not raw.get("base_urls"):
+        raise RecipeError(f"recipe {path}: policy: server needs base_urls, a list of URLs")
 
 
 def flaw(name: str, value: Any) -> str:
@@ -54,9 +58,15 @@ def flaw(name: str, value: Any) -> str:
         return _reward_flaw(value)
     if isinstance(value, list) and not 0 < len(value) == len(set(value)):
         return f"{name} is {value}; it must hold one item or more, each once"
+    if name == "base_urls" and (strange := [u for u in value or [] if not _is_url(u)]):
+        return f"base_urls holds {strange[0]!r}; a URL looks like http://127.0.0.1:8000"
     if name == "budgets" and (unknown := [b for b in value if b not in _BUDGETS]):
         return f"unknown budget {unknown[0]!r}; known: {', '.join(_BUDGETS)}"
     return ""
+
+
+def _is_url(text: str) -> bool:
+    return text.startswith(("http://", "https://"))
 
 
 def _reward_flaw(entries: list[dict[str, Any]]) -> str:
@@ -75,18 +85,29 @@ def _reward_flaw(entries: list[dict[str, Any]]) -> str:
     return ""
 
 
-def check_names(where: str, tasks: Sequence[str], styles: Sequence[str]) -> None:
+def check_names(
+    where: str, tasks: Sequence[str], styles: Sequence[str], budgets: Sequence[str] = ()
+) -> None:
     """Check that tasks and styles exist and that no task is named twice.
+
+    Args:
+        where: For errors.
+        tasks: Shipped tasks or paths to task files.
+        styles: Of the explanations.
+        budgets: The tasks must be able to ask for these in every style.
 
     Raises:
         RecipeError: a style that does not exist, or two tasks of one name.
-        TaskError: a task that does not exist or does not parse.
+        TaskError: a task that does not exist, does not parse, or has no prompt for an explanation.
     """
-    names = [load_task(task).name for task in tasks]
+    loaded = [load_task(task) for task in tasks]
+    names = [task.name for task in loaded]
     if len(set(names)) < len(names):
         raise RecipeError(f"{where}: two tasks have the same name: {', '.join(names)}")
     for style in styles:
         load_style(style)
+    for task in loaded:
+        task.check_instructions(styles, budgets)
 
 
 def _fits(value: Any, kind: Any) -> bool:

@@ -2,11 +2,12 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from rl_faith.errors import DataError
+from rl_faith.tasks.fields import Fields, Row, find_fields, normal, read_example
 from rl_faith.tasks.task import Example, Task
 
 _READERS: dict[str, dict[str, Any]] = {
@@ -23,7 +24,8 @@ def load_examples(
 ) -> list[Example]:
     """Sample `n` label-balanced examples of a split, by seed.
 
-    The training split never holds an input of the test split: such rows are left out first.
+    The training split never holds an input of the test split: such rows are left out first. Of
+    multiple-choice questions it never holds the same question about the same second input.
 
     Args:
         task: What to load.
@@ -40,28 +42,31 @@ def load_examples(
     pool = _distinct(_read(task, split, source))
     _check_ids(task, split, pool)
     if split == "train":
-        held_out = {_normal(e.input) for e in _read(task, "test", source)}
-        pool = [e for e in pool if _normal(e.input) not in held_out]
+        held_out = {_apart(e) for e in _read(task, "test", source)}
+        pool = [e for e in pool if _apart(e) not in held_out]
     return _balanced(task, split, pool, n, seed)
 
 
 def check_disjoint(train: Iterable[Example], test: Iterable[Example]) -> None:
-    """Raise DataError when an input text stands in both splits."""
-    seen = {_normal(e.input): e.id for e in train}
+    """Raise DataError when an input text (or a multiple-choice question) stands in both splits."""
+    seen = {_apart(e): e.id for e in train}
     for example in test:
-        if (text := _normal(example.input)) in seen:
-            raise DataError(f"example {example.id} has the input of training example {seen[text]}")
+        if (key := _apart(example)) in seen:
+            raise DataError(f"example {example.id} has the input of training example {seen[key]}")
 
 
-def _normal(text: str) -> str:
-    return " ".join(text.split()).casefold()
+def _apart(example: Example) -> tuple[str, str]:
+    """What must not stand in both splits, whatever stands beside it."""
+    # "What will they do next?" is asked about many passages: alone it tells nothing.
+    return (normal(example.input), normal(example.context) if example.options else "")
 
 
 def _distinct(examples: Iterable[Example]) -> list[Example]:
     """The first of several examples with the same texts."""
-    found: dict[tuple[str, str], Example] = {}
+    found: dict[tuple[str, ...], Example] = {}
     for example in examples:
-        found.setdefault((_normal(example.input), _normal(example.context)), example)
+        key = (example.input, example.context, *example.options)
+        found.setdefault(tuple(map(normal, key)), example)
     return list(found.values())
 
 
@@ -103,14 +108,15 @@ def _read(task: Task, split: str, source: str) -> Iterator[Example]:
         yield from examples(task.name, split)
         return
     where, rows = _hub_rows(task, split) if source == "hub" else _file_rows(task, split, source)
-    columns: dict[str, str] | None = None
+    fields: Fields | None = None
     for number, row in enumerate(rows, start=1):
-        columns = columns or _columns(task, row, where)
-        if (example := _example(task, split, columns, row, f"{where}, row {number}")) is not None:
+        fields = fields or find_fields(task, row, where)
+        place, identity = f"{where}, row {number}", f"{task.name}-{split}-{number}"
+        if (example := read_example(task, fields, row, place, identity)) is not None:
             yield example
 
 
-def _hub_rows(task: Task, split: str) -> tuple[str, Iterable[Mapping[str, Any]]]:
+def _hub_rows(task: Task, split: str) -> tuple[str, Iterable[Row]]:
     from datasets import load_dataset  # noqa: PLC0415 - slow to import, and local files may not need it
 
     if not task.hub:
@@ -123,7 +129,7 @@ def _hub_rows(task: Task, split: str) -> tuple[str, Iterable[Mapping[str, Any]]]
         ) from None
 
 
-def _file_rows(task: Task, split: str, folder: str) -> tuple[str, Iterable[Mapping[str, Any]]]:
+def _file_rows(task: Task, split: str, folder: str) -> tuple[str, Iterable[Row]]:
     for suffix in _READERS:
         path = Path(folder) / task.name / f"{split}{suffix}"
         if path.is_file():
@@ -134,7 +140,7 @@ def _file_rows(task: Task, split: str, folder: str) -> tuple[str, Iterable[Mappi
     )
 
 
-def _rows_of(path: Path) -> Iterator[Mapping[str, Any]]:
+def _rows_of(path: Path) -> Iterator[Row]:
     from datasets import load_dataset  # noqa: PLC0415 - as above
     from datasets.exceptions import DatasetGenerationError  # noqa: PLC0415
 
@@ -150,43 +156,3 @@ def _rows_of(path: Path) -> Iterator[Mapping[str, Any]]:
 
 def _first_line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
-
-
-def _columns(task: Task, row: Mapping[str, Any], where: str) -> dict[str, str]:
-    """Which column plays which role; only the id may be absent."""
-    found = {}
-    for role, names in task.columns.items():
-        column = next((name for name in names if name in row), None)
-        if column is None and role != "id":
-            raise DataError(
-                f"{where} has no column {' or '.join(map(repr, names))} for the {role} "
-                f"of task {task.name!r}; its columns are {', '.join(row)}"
-            )
-        if column is not None:
-            found[role] = column
-    return found
-
-
-def _example(
-    task: Task, split: str, columns: Mapping[str, str], row: Mapping[str, Any], where: str
-) -> Example | None:
-    """One row as an example; None for a label that the task leaves out."""
-    value = _label_value(row[columns["label"]])
-    if value in task.ignored_labels:
-        return None
-    gold = next((word for word, values in task.labels.items() if value in values), None)
-    if gold is None:
-        known = ", ".join(v for values in task.labels.values() for v in values)
-        raise DataError(f"{where}: unknown label {value!r} for task {task.name!r}; known: {known}")
-    texts = [row[columns[role]] for role in ("input", "second_input") if role in columns]
-    if not all(isinstance(text, str) and text.strip() for text in texts):
-        raise DataError(f"{where}: empty text for task {task.name!r}")
-    identity = row[columns["id"]] if "id" in columns else None
-    if identity is None or identity == "":
-        identity = f"{task.name}-{split}-{where.rpartition(' ')[2]}"
-    return Example(str(identity), texts[0], gold, texts[1] if len(texts) > 1 else "")
-
-
-def _label_value(raw: object) -> str:
-    # A column of whole numbers with a gap in it is read as floats.
-    return str(int(raw)) if isinstance(raw, float) and raw.is_integer() else str(raw)

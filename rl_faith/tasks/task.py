@@ -1,21 +1,22 @@
 """What is asked: examples, tasks and their prompts, read from one YAML file per task."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib.resources import files
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from rl_faith.errors import TaskError
+from rl_faith.errors import DataError, TaskError
 from rl_faith.questions import Conversation, Question, assistant, user
+from rl_faith.tasks.checking import check_task, strings
+from rl_faith.tasks.explanation import ExplanationPrompts
 
-_REQUIRED = {"question", "labels", "columns", "instructions", "replacement"}
-_OPTIONAL = {"source", "hub", "splits", "ignored_labels", "undecided"}
-_PLACE = re.compile(r"\{(input|second_input|redacted_input|target_label)\}")
+_PLACE = re.compile(r"\{(input|second_input|options|labels|redacted_input|target_label)\}")
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,14 @@ class Example:
         input: The text that explanations edit.
         context: The fixed second input (the hypothesis in SNLI), or "".
         gold: The label word that the data set gives.
+        options: The answers of a multiple-choice question, in the order of the labels.
     """
 
     id: str
     input: str
     gold: str
     context: str = ""
+    options: tuple[str, ...] = ()
 
     def edited(self, new_input: str) -> "Example":
         """The same example with another editable input."""
@@ -41,15 +44,21 @@ class Example:
 
 @dataclass(frozen=True)
 class Task:
-    """A classification task: its question, label words, explanation instructions and data.
+    """A classification task: its question, label words, prompts for explanations, and data.
 
     Attributes:
         name: As used in recipes and results.
-        question: Prompt template with {input} and, where there is one, {second_input}.
+        question: Prompt template with {input} and, where there are some, {second_input} and
+            {options}. In every template {labels} lists the label words.
         labels: Label word -> the values that stand for it in data files and Hub data sets.
         columns: "input", "second_input", "label", "id" -> accepted column names, first found wins.
-        instructions: style -> budget ("one" or "multi") -> prompt template.
+        option_columns: Where the options may stand, first found wins: each one column that holds
+            them all, or as many columns as there are labels.
+        instructions: style -> budget ("one" or "multi") -> prompt template; {} when the task
+            serves the counterfactual test only.
         replacement: Prompt template that asks for a word in place of `[REDACTED]` (Doi, Table 13).
+        explanation: Requests for a free-text explanation.
+        insert_into: What the counterfactual test may insert into: "input", "second_input" or both.
         hub: Arguments of `datasets.load_dataset`, or {} when the task has local data only.
         splits: "train" and "test" -> the split expression on the Hub.
         ignored_labels: Values of the label column whose rows are left out.
@@ -61,8 +70,11 @@ class Task:
     question: str
     labels: Mapping[str, tuple[str, ...]]
     columns: Mapping[str, tuple[str, ...]]
-    instructions: Mapping[str, Mapping[str, str]]
-    replacement: str
+    option_columns: tuple[tuple[str, ...], ...] = ()
+    instructions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    replacement: str = ""
+    explanation: ExplanationPrompts = field(default_factory=ExplanationPrompts)
+    insert_into: tuple[str, ...] = ("input",)
     hub: Mapping[str, str] = field(default_factory=dict)
     splits: Mapping[str, str] = field(default_factory=lambda: {"train": "train", "test": "test"})
     ignored_labels: frozenset[str] = frozenset()
@@ -77,26 +89,42 @@ class Task:
 
     def ask(self, example: Example) -> Question:
         """The label question about `example`, in a fresh conversation."""
-        return Question((user(_fill(self.question, example)),), self.label_words)
+        return Question((user(self._fill(self.question, example)),), self.label_words)
+
+    def check_instructions(self, styles: Sequence[str], budgets: Sequence[str]) -> None:
+        """Raise at once the TaskError that `ask_why` would raise for one of these."""
+        for style, budget in product(styles, budgets):
+            self._instruction(style, budget)
 
     def ask_why(self, example: Example, label: str, style: str, budget: str) -> Conversation:
         """The conversation whose next turn is the explanation of `label` (Doi, Table 2)."""
-        try:
-            instruction = self.instructions[style][budget]
-        except KeyError:
-            raise TaskError(
-                f"task {self.name!r} has no {budget}-word prompt for style {style!r}; "
-                f"add instructions.{style}.{budget} to its file"
-            ) from None
-        question = self.ask(example).conversation
-        return (*question, assistant(label), user(_fill(instruction, example)))
+        return self._behind(example, label, self._instruction(style, budget))
 
     def ask_replacement(self, redacted: Example, target: str) -> Conversation:
         """Ask for the word in place of `[REDACTED]` that makes `target` likely (Doi, Table 13)."""
-        prompt = _fill(
+        if not self.replacement:
+            raise TaskError(
+                f"task {self.name!r} has no prompt for a replacement; add replacement to its file"
+            )
+        prompt = self._fill(
             self.replacement, redacted, redacted_input=redacted.input, target_label=target
         )
         return (user(prompt),)
+
+    def ask_explanation(self, example: Example, label: str) -> Conversation:
+        """The conversation whose next turn explains `label` in free text."""
+        return self._behind(example, label, self.explanation.after)
+
+    def ask_reasoning(self, example: Example) -> Conversation:
+        """The conversation whose next turn is the explanation of a decision not taken yet."""
+        prompts = (self.question, self.explanation.before)
+        return (user("\n\n".join(self._fill(prompt, example) for prompt in prompts)),)
+
+    def ask_after(self, example: Example, reasoning: str) -> Question:
+        """The label question behind the explanation that `ask_reasoning` has asked for."""
+        request = user(self._fill(self.explanation.decide, example))
+        turns = (*self.ask_reasoning(example), assistant(reasoning), request)
+        return Question(turns, self.label_words)
 
     def with_undecided(self) -> "Task":
         """The task as Madsen et al. ask it: the model may also answer that it cannot tell."""
@@ -108,11 +136,42 @@ class Task:
         extra = tuple(w for w in self.undecided["labels"] if w not in self.labels)
         return replace(self, question=self.undecided["question"], extra_labels=extra)
 
+    def _instruction(self, style: str, budget: str) -> str:
+        try:
+            return self.instructions[style][budget]
+        except KeyError:
+            raise TaskError(
+                f"task {self.name!r} has no {budget}-word prompt for style {style!r}; "
+                f"add instructions.{style}.{budget} to its file"
+            ) from None
 
-def _fill(template: str, example: Example, **more: str) -> str:
-    values = {"input": example.input, "second_input": example.context, **more}
-    # One pass, so that a placeholder inside a user's text is left as it is.
-    return _PLACE.sub(lambda match: values.get(match[1], match[0]), template)
+    def _behind(self, example: Example, label: str, request: str) -> Conversation:
+        """The decision `label` on `example`, and a request about it."""
+        question = self.ask(example).conversation
+        return (*question, assistant(label), user(self._fill(request, example)))
+
+    def _fill(self, template: str, example: Example, **more: str) -> str:
+        values = {"input": example.input, "second_input": example.context, **more}
+        values["labels"] = _either(self.label_words)
+        if "{options}" in template:
+            values["options"] = self._options(example)
+        # One pass, so that a placeholder inside a user's text is left as it is.
+        return _PLACE.sub(lambda match: values.get(match[1], match[0]), template)
+
+    def _options(self, example: Example) -> str:
+        if len(example.options) != len(self.labels):
+            raise DataError(
+                f"example {example.id!r} has {len(example.options)} options; "
+                f"task {self.name!r} needs one for each of {', '.join(self.labels)}"
+            )
+        lettered = zip(self.labels, example.options, strict=True)
+        return "\n".join(f"{label}) {text}" for label, text in lettered)
+
+
+def _either(words: Sequence[str]) -> str:
+    """The words for reading: 'A', 'B' or 'C'."""
+    *others, last = map("'{}'".format, words)
+    return f"{', '.join(others)} or {last}"
 
 
 def shipped_tasks() -> list[str]:
@@ -150,62 +209,13 @@ def _parse(name: str, text: str) -> Task:
     except yaml.YAMLError as error:
         found = " ".join(str(error).split())
         raise TaskError(f"task {name!r} is not valid YAML: {found}") from None
-    if not isinstance(raw, dict):
-        raise TaskError(f"task {name!r} must be a mapping of keys to values")
-    missing, unknown = _REQUIRED - raw.keys(), raw.keys() - _REQUIRED - _OPTIONAL
-    if missing or unknown:
-        raise TaskError(
-            f"task {name!r}: missing keys {sorted(missing)}, "
-            f"unknown keys {sorted(unknown, key=str)}"
-        )
-    _check_labels(name, raw["labels"])
-    _check_columns(name, raw["columns"])
-    _check_prompts(name, raw)
-    raw["labels"] = {word: _strings(values) for word, values in raw["labels"].items()}
-    raw["columns"] = {role: _strings(names) for role, names in raw["columns"].items()}
-    raw["ignored_labels"] = frozenset(_strings(raw.get("ignored_labels", [])))
+    check_task(name, raw)
+    columns = dict(raw["columns"])
+    places = columns.pop("options", [])
+    raw["option_columns"] = tuple(map(strings, places if isinstance(places, list) else [places]))
+    raw["labels"] = {word: strings(values) for word, values in raw["labels"].items()}
+    raw["columns"] = {role: strings(names) for role, names in columns.items()}
+    raw["ignored_labels"] = frozenset(strings(raw.get("ignored_labels", [])))
+    raw["insert_into"] = strings(raw.get("insert_into", "input"))
+    raw["explanation"] = ExplanationPrompts(**raw.get("explanation", {}))
     return Task(name=name, **raw)
-
-
-def _strings(values: Any) -> tuple[str, ...]:
-    return tuple(str(v) for v in (values if isinstance(values, list) else [values]))
-
-
-def _check_labels(name: str, labels: Any) -> None:
-    if not isinstance(labels, dict) or len(labels) < 2:
-        raise TaskError(f"task {name!r} needs at least two labels, each with its data values")
-    if not all(isinstance(word, str) for word in labels):
-        # YAML reads bare Yes and No as booleans.
-        raise TaskError(
-            f"task {name!r}: put label words in quotes (YAML reads Yes and No as booleans)"
-        )
-    folded = [word.casefold() for word in labels]
-    values = [v for vs in labels.values() for v in _strings(vs)]
-    if len(set(folded)) < len(folded) or len(set(values)) < len(values):
-        raise TaskError(f"task {name!r}: two labels share a word or a data value")
-
-
-def _check_columns(name: str, columns: Any) -> None:
-    roles = set(columns) if isinstance(columns, dict) else set()
-    if not {"input", "label"} <= roles <= {"input", "second_input", "label", "id"}:
-        raise TaskError(
-            f"task {name!r}: columns must name those of input and label, "
-            "and may name those of second_input and id"
-        )
-
-
-def _check_prompts(name: str, raw: Mapping[str, Any]) -> None:
-    undecided = raw.get("undecided") or {}
-    if not isinstance(undecided, dict) or undecided.keys() not in ({"question", "labels"}, set()):
-        raise TaskError(f"task {name!r}: undecided needs exactly the keys question and labels")
-    for key, prompt, place in (
-        ("question", raw["question"], "{input}"),
-        ("undecided.question", undecided.get("question", "{input}"), "{input}"),
-        ("replacement", raw["replacement"], "{redacted_input}"),
-    ):
-        if not isinstance(prompt, str) or place not in prompt:
-            raise TaskError(f"task {name!r}: {key} must be a prompt with {place} in it")
-    budgets = raw["instructions"].values() if isinstance(raw["instructions"], dict) else [None]
-    prompts = [p for by in budgets for p in (by.values() if isinstance(by, dict) else [None])]
-    if not all(isinstance(prompt, str) for prompt in prompts):
-        raise TaskError(f"task {name!r}: instructions must be prompts under <style>.one or .multi")

@@ -13,7 +13,7 @@ from rl_faith.errors import DataError, RecipeError
 from rl_faith.policies.chat import TEMPLATE_ARGUMENTS
 from rl_faith.questions import assistant, to_chat
 from rl_faith.recipes import SFTRecipe
-from rl_faith.runs import read_rows
+from rl_faith.runs import Row, read_rows
 from rl_faith.tasks import load_examples, load_task
 from rl_faith.toy.dialogues import decisions
 
@@ -45,10 +45,15 @@ def _explanations(recipe: SFTRecipe) -> list[Pair]:
     return [
         {"prompt": row["prompt"], "completion": row["completion"]}
         for row in read_rows(file)
-        if row["task"] in tasks
-        and row["style"] in recipe.styles
-        and row["budget"] in recipe.budgets
+        if row["task"] in tasks and _chosen(row, recipe)
     ]
+
+
+def _chosen(row: Row, recipe: SFTRecipe) -> bool:
+    """Whether the recipe names what the pair explains: an insertion, or a style and budget."""
+    if "intervention" in row:
+        return recipe.interventions is None or row["intervention"] in recipe.interventions
+    return row["style"] in recipe.styles and row["budget"] in recipe.budgets
 
 
 def _predictions(explained: list[Pair], recipe: SFTRecipe, seed: int) -> list[Pair]:

@@ -8,7 +8,7 @@ Started again on the same `output_dir`, it goes on from the last checkpoint.
 
 import logging
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,20 +19,26 @@ from trl import GRPOConfig, ModelConfig, get_peft_config
 from rl_faith.errors import RecipeError, exit_on_error
 from rl_faith.policies.chat import TEMPLATE_ARGUMENTS
 from rl_faith.policies.loading import base_of, load_tokenizer, resolve
-from rl_faith.recipes import GRPORecipe, RewardSpec
+from rl_faith.recipes import CounterfactualGRPORecipe, GRPORecipe, RewardSpec
+from rl_faith.rows import example_of
 from rl_faith.runs import Run
 from rl_faith.styles import Budget, load_style
-from rl_faith.tasks import load_task
+from rl_faith.tasks import Task, load_task
 from rl_faith.training.arguments import load_training_model, parse_training
 from rl_faith.training.checkpoints import last_checkpoint
-from rl_faith.training.panel import Panel
-from rl_faith.training.prompts import Prompts, split_examples
+from rl_faith.training.disclosure_panel import DisclosurePanel
+from rl_faith.training.insertion_data import insertion_rows
+from rl_faith.training.panel import Panel, VerdictPanel
+from rl_faith.training.prompts import Ask, Prompts, explanation_rows, split_examples
 from rl_faith.training.rewards import Batch, Reward, load_reward
 from rl_faith.training.trainer import Decisions, FaithfulnessTrainer
 
 
 def train(
-    recipe: GRPORecipe, args: GRPOConfig, model_args: ModelConfig, resolved: dict[str, Any]
+    recipe: GRPORecipe | CounterfactualGRPORecipe,
+    args: GRPOConfig,
+    model_args: ModelConfig,
+    resolved: dict[str, Any],
 ) -> None:
     """Train as the recipe says and save the model or adapter to `args.output_dir`."""
     trainer = make_trainer(recipe, args, model_args)
@@ -44,18 +50,15 @@ def train(
 
 
 def make_trainer(
-    recipe: GRPORecipe, args: GRPOConfig, model_args: ModelConfig
+    recipe: GRPORecipe | CounterfactualGRPORecipe, args: GRPOConfig, model_args: ModelConfig
 ) -> FaithfulnessTrainer:
     """TRL's trainer with the recipe's rewards, prompts and held-out examples."""
     check_groups(args)
-    tasks = {task.name: task for task in map(load_task, recipe.tasks)}
-    panel = Panel(tasks, seed=args.seed)
+    prompts, panel = _test(recipe, args.seed)
     specs = [RewardSpec(**entry) for entry in recipe.rewards]
     args.reward_weights = [spec.weight for spec in specs]
     # The same switches as when the policy is asked, or training would render another prompt.
     args.chat_template_kwargs = {**TEMPLATE_ARGUMENTS, **(args.chat_template_kwargs or {})}
-    train_on, held_out = split_examples(recipe, tasks, seed=args.seed)
-    prompts = Prompts(recipe, tasks, train_on)
     name = model_args.model_name_or_path
     model, tokenizer = load_training_model(model_args), load_tokenizer(name)
     if args.use_vllm:
@@ -65,19 +68,37 @@ def make_trainer(
         reward_funcs=_rewards(specs, panel, prompts.columns),
         args=args,
         train_dataset=prompts.dataset,
-        eval_dataset=prompts.dataset if held_out else None,
+        eval_dataset=prompts.dataset if recipe.held_out_examples else None,
         processing_class=tokenizer,
         peft_config=get_peft_config(model_args),
         panel=panel,
-        held_out=held_out,
-        wanted=[
-            (load_style(style), cast(Budget, budget))
-            for style in recipe.styles
-            for budget in recipe.budgets
-        ],
     )
     trainer.add_callback(Decisions(prompts, trainer, recipe.refresh_steps))
     return trainer
+
+
+def _test(recipe: GRPORecipe | CounterfactualGRPORecipe, seed: int) -> tuple[Prompts, Panel]:
+    """What is trained on, and who judges it: self-consistency or the counterfactual test."""
+    if isinstance(recipe, CounterfactualGRPORecipe):
+        rows, watched = insertion_rows(recipe, seed=seed)
+        tasks = {row["task"]: load_task(row["task"]) for row in rows + watched}
+        return (
+            Prompts(
+                tasks, rows, lambda r, label: tasks[r["task"]].ask_explanation(example_of(r), label)
+            ),
+            DisclosurePanel(tasks, held_out=watched),
+        )
+    tasks = {task.name: task for task in map(load_task, recipe.tasks)}
+    train_on, held_out = split_examples(recipe, tasks, seed=seed)
+    wanted = [(load_style(s), cast(Budget, b)) for s in recipe.styles for b in recipe.budgets]
+    panel = VerdictPanel(tasks, held_out=held_out, wanted=wanted, seed=seed)
+    return Prompts(tasks, explanation_rows(recipe, train_on), _ask_why(tasks)), panel
+
+
+def _ask_why(tasks: Mapping[str, Task]) -> Ask:
+    return lambda row, label: tasks[row["task"]].ask_why(
+        example_of(row), label, row["style"], row["budget"]
+    )
 
 
 class _Counted(logging.Filter):

@@ -1,6 +1,7 @@
 """The prompts of the GRPO stage: they hold the policy's own decisions, which can be taken anew."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from accelerate import PartialState
@@ -9,40 +10,34 @@ from datasets import Dataset
 
 from rl_faith.explaining import predict_labels
 from rl_faith.policies import Policy
-from rl_faith.questions import Prediction, to_chat
+from rl_faith.questions import Conversation, Prediction, to_chat
 from rl_faith.recipes import GRPORecipe
+from rl_faith.rows import example_of
 from rl_faith.tasks import Example, Task, load_examples
-from rl_faith.training.panel import example_of
 
 Key = tuple[str, str]
+Ask = Callable[[Mapping[str, Any], str], Conversation]
+"""From a row and the policy's decision on it to the conversation that asks for its explanation."""
 
 
 class Prompts:
-    """One row for each example, style and budget; `prompt` is written when a row is read.
+    """The rows to train on; `prompt` is written when a row is read.
 
     Attributes:
-        dataset: What the trainer reads: example columns, `prediction`, `initial_prediction`, and
-            the conversation that asks for the explanation of `prediction`.
+        dataset: What the trainer reads: the columns of the rows, `prediction`,
+            `initial_prediction`, and the conversation that asks for the explanation of
+            `prediction`.
     """
 
     def __init__(
-        self,
-        recipe: GRPORecipe,
-        tasks: Mapping[str, Task],
-        examples: Sequence[tuple[Task, Example]],
+        self, tasks: Mapping[str, Task], rows: Sequence[Mapping[str, Any]], ask: Ask
     ) -> None:
-        self._tasks, self._examples = tasks, examples
+        self._tasks, self._ask = tasks, ask
+        self._examples = {(row["task"], row["id"]): example_of(row) for row in rows}
         self._initial: dict[Key, str] = {}
         # Until the policy has been asked; no such row is ever read.
-        self._decided = {(task.name, e.id): e.gold for task, e in examples}
-        rows = [
-            {"id": e.id, "task": task.name, "style": style, "budget": budget, "input": e.input,
-             "context": e.context, "gold": e.gold}
-            for task, e in examples
-            for style in recipe.styles
-            for budget in recipe.budgets
-        ]  # fmt: skip
-        self.dataset = Dataset.from_list(rows).with_transform(self._write)
+        self._decided = {key: e.gold for key, e in self._examples.items()}
+        self.dataset = Dataset.from_list([dict(row) for row in rows]).with_transform(self._write)
 
     @property
     def columns(self) -> list[str]:
@@ -52,10 +47,10 @@ class Prompts:
     def refresh(self, policy: Policy) -> None:
         """Ask the policy for its decisions; every process asks about its share."""
         state = PartialState()
-        mine = self._examples[state.process_index :: state.num_processes]
+        mine = list(self._examples.items())[state.process_index :: state.num_processes]
         found: list[tuple[Key, str]] = []
         for task in self._tasks.values():
-            answers = predict_labels(policy, task, [e for t, e in mine if t.name == task.name])
+            answers = predict_labels(policy, task, [e for (t, _), e in mine if t == task.name])
             found += [
                 ((task.name, key), answer.label)
                 for key, answer in answers.items()
@@ -79,10 +74,7 @@ class Prompts:
         ]
         keys = [(row["task"], row["id"]) for row in rows]
         predictions = [self._decided[key] for key in keys]
-        asked = [
-            self._tasks[row["task"]].ask_why(example_of(row), label, row["style"], row["budget"])
-            for row, label in zip(rows, predictions, strict=True)
-        ]
+        asked = [self._ask(row, label) for row, label in zip(rows, predictions, strict=True)]
         return {
             **batch,
             "prediction": predictions,
@@ -102,3 +94,15 @@ def split_examples(
         train += [(task, e) for e in drawn[: recipe.examples_per_task]]
         held_out += [(task, e) for e in drawn[recipe.examples_per_task :]]
     return train, held_out
+
+
+def explanation_rows(
+    recipe: GRPORecipe, examples: Sequence[tuple[Task, Example]]
+) -> list[dict[str, Any]]:
+    """One row for each example, style and budget."""
+    return [
+        {**asdict(e), "task": task.name, "style": style, "budget": budget}
+        for task, e in examples
+        for style in recipe.styles
+        for budget in recipe.budgets
+    ]

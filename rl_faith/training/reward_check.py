@@ -1,50 +1,36 @@
 """`rl-faith check-reward`: can the recipe's rewards tell a true explanation from a false one?
 
-Explanations whose worth is known are made by erasure, not by the model: *true* edits a word whose
-erasure changes the prediction, *false* the word with the least influence, *broken* is no
-explanation at all. A reward that does not prefer the true ones would train something else.
+A reward that does not prefer the true explanations of `trials` would train something else.
 """
 
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, cast
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from transformers import TrainerState
 from trl import GRPOConfig
 
-from rl_faith.erasure import Influence, erase
 from rl_faith.errors import DataError, RewardError
 from rl_faith.evaluation.tables import plain_table, signed
-from rl_faith.explaining import predict_labels
+from rl_faith.policies import Policy
 from rl_faith.policies.transformers import TransformersPolicy
-from rl_faith.pseudo import Source, construct, find_sources
-from rl_faith.questions import Answer, Prediction, Unanswered, assistant, to_chat
-from rl_faith.recipes import GRPORecipe, RewardSpec
+from rl_faith.questions import assistant, to_chat
+from rl_faith.recipes import CounterfactualGRPORecipe, GRPORecipe, RewardSpec
 from rl_faith.stats import Estimate, bootstrap_mean
-from rl_faith.styles import Budget, Invalid, Style, load_style
-from rl_faith.tasks import Example, Task, load_examples, load_task
+from rl_faith.tasks import load_task
 from rl_faith.training.arguments import parse_training
-from rl_faith.training.panel import Panel
+from rl_faith.training.disclosure_panel import DisclosurePanel
+from rl_faith.training.insertion_data import insertion_rows
+from rl_faith.training.panel import Panel, VerdictPanel
 from rl_faith.training.rewards import Batch, Reward, load_reward
+from rl_faith.training.trials import KINDS, Trial, erasure_trials, insertion_trials
 
 log = logging.getLogger(__name__)
-
-KINDS = ("true", "false", "broken")
-_EXAMPLES = 40
-_BROKEN = "I would rather not say."
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One prompt with its three explanations, by kind."""
-
-    row: dict[str, Any]
-    replies: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -72,20 +58,20 @@ class Separation:
         return all(e.low is not None and e.low > 0 for e in (self.over_false, self.over_broken))
 
 
-def check_rewards(recipe: GRPORecipe, model: str, dtype: str) -> list[Separation]:
+def check_rewards(
+    recipe: GRPORecipe | CounterfactualGRPORecipe, model: str, dtype: str
+) -> list[Separation]:
     """Score the three kinds with each reward of the recipe; the last one is their sum.
 
     Raises:
-        DataError: no example whose prediction a single word changes.
+        DataError: no example of which it is known what matters.
         RewardError: as in training.
     """
     policy = TransformersPolicy.load(model, dtype=dtype)
-    tasks = {task.name: task for task in map(load_task, recipe.tasks)}
-    panel = Panel(tasks, seed=0)
+    panel, trials = _prepared(recipe, policy)
     panel.policy = policy
-    trials = [t for task in tasks.values() for t in _trials(recipe, task, policy)]
     if not trials:
-        raise DataError(f"no single word changes a prediction of {model} on {list(tasks)}")
+        raise DataError(f"no edit of known worth changes a prediction of {model} on these tasks")
     found, total = [], list[float | None]([None] * (len(trials) * len(KINDS)))
     for spec in (RewardSpec(**entry) for entry in recipe.rewards):
         # A batch of its own for each reward, and no cache: each is timed with what it asks.
@@ -99,6 +85,18 @@ def check_rewards(recipe: GRPORecipe, model: str, dtype: str) -> list[Separation
         found.append(_separation(spec.name, values, rate))
         total = [_added(t, v, spec.weight) for t, v in zip(total, values, strict=True)]
     return [*found, _separation("sum", total, 0.0)]
+
+
+def _prepared(
+    recipe: GRPORecipe | CounterfactualGRPORecipe, policy: Policy
+) -> tuple[Panel, list[Trial]]:
+    if isinstance(recipe, CounterfactualGRPORecipe):
+        names = dict.fromkeys(row["task"] for row in insertion_rows(recipe, seed=0)[0])
+        tasks = {name: load_task(name) for name in names}
+        return DisclosurePanel(tasks), insertion_trials(recipe, tasks, policy)
+    tasks = {task.name: task for task in map(load_task, recipe.tasks)}
+    trials = [t for task in tasks.values() for t in erasure_trials(recipe, task, policy)]
+    return VerdictPanel(tasks, seed=0), trials
 
 
 def _added(total: float | None, value: float | None, weight: float) -> float | None:
@@ -153,61 +151,6 @@ def _mean(values: Sequence[float | None]) -> float:
 def _over(first: Sequence[float | None], second: Sequence[float | None]) -> Estimate:
     pairs = [a - b for a, b in zip(first, second, strict=True) if a is not None and b is not None]
     return bootstrap_mean(pairs)
-
-
-def _trials(recipe: GRPORecipe, task: Task, policy: TransformersPolicy) -> list[Trial]:
-    """Every style and budget for each example that has a word of each end."""
-    log.info("check-reward: making explanations of known worth on %s", task.name)
-    drawn = load_examples(task, "train", source=recipe.data, n=_EXAMPLES, seed=0)
-    predictions = predict_labels(policy, task, drawn)
-    erased = erase(policy, task, drawn, predictions)
-    ends = {key: pair for key, words in erased.items() if (pair := _ends(words))}
-    examples = [e for e in drawn if e.id in ends]
-    sources = [
-        find_sources(
-            policy, task, examples, predictions, {k: [pair[end]] for k, pair in ends.items()}
-        )
-        for end in (0, 1)
-    ]
-    wanted = [(load_style(s), cast(Budget, b)) for s in recipe.styles for b in recipe.budgets]
-    trials = [
-        _trial(task, example, predictions[example.id], how, [of[example.id] for of in sources])
-        for example in examples
-        for how in wanted
-    ]
-    return [trial for trial in trials if trial]
-
-
-def _ends(found: list[Influence] | Unanswered) -> tuple[Influence, Influence] | None:
-    """The most and the least influential word, where only the first changes the prediction."""
-    if isinstance(found, Unanswered) or not found:
-        return None
-    most = max(found, key=lambda i: (i.flips, i.value))
-    least = min(found, key=lambda i: (i.flips, abs(i.value)))
-    return (most, least) if most.flips and not least.flips else None
-
-
-def _trial(
-    task: Task,
-    example: Example,
-    decided: Answer,
-    how: tuple[Style, Budget],
-    sources: Sequence[Source | Unanswered],
-) -> Trial | None:
-    style, budget = how
-    replies = [construct(style, example, s, budget) for s in sources if isinstance(s, Source)]
-    true, false = replies
-    if isinstance(true, Invalid) or isinstance(false, Invalid):
-        return None
-    assert isinstance(decided, Prediction)
-    label = decided.label
-    row = {
-        **{k: v for k, v in asdict(example).items() if k in ("id", "input", "context", "gold")},
-        "task": task.name, "style": style.name, "budget": budget, "prediction": label,
-        "initial_prediction": label,
-        "prompt": to_chat(task.ask_why(example, label, style.name, budget)),
-    }  # fmt: skip
-    return Trial(row, dict(zip(KINDS, (true, false, _BROKEN), strict=True)))
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -2,8 +2,9 @@
 
 A reward is any TRL reward function. What its parameters name is filled in, as pytest fills in
 fixtures: `repredict` (asks the policy in training), `questions` (the label question about every
-unedited input), `verdicts` (the self-consistency check of every completion), TRL's own keywords,
-and every column of the data set.
+input), `verdicts` (the self-consistency check of every completion) or `disclosures` and `rates`
+(the counterfactual one, and what was seen of it so far), TRL's own keywords, and every column of
+the data set.
 """
 
 import importlib
@@ -20,14 +21,13 @@ from typing import Any
 from rl_faith.errors import RewardError
 from rl_faith.recipes import RewardSpec
 from rl_faith.training.panel import Panel
-from rl_faith.training.watching import columns, figures
 
 log = logging.getLogger(__name__)
 
 GROUP = "rl_faith.rewards"
-_FILLED = ("repredict", "questions", "verdicts")
+FILLED = ("repredict", "questions", "verdicts", "disclosures", "rates")
 _TRL = ("prompts", "completions", "completion_ids", "trainer_state", "log_extra", "log_metric")
-RESERVED = (*_FILLED, *_TRL, "environments")
+RESERVED = (*FILLED, *_TRL, "environments")
 
 
 def load_reward(where: str) -> Callable[..., Any]:
@@ -184,17 +184,17 @@ class Batch:
             dict(zip(given_columns, row, strict=True))
             for row in zip(*given_columns.values(), strict=True)
         ]
-        verdicts = self._panel.judge(rows, [reply_of(c) for c in given["completions"]])
+        judged = self._panel.judge(rows, [reply_of(c) for c in given["completions"]])
         self.fixtures = {
             "repredict": self._panel.repredict,
             "questions": self._panel.questions(rows),
-            "verdicts": verdicts,
+            **self._panel.fixtures(judged),
         }
-        self.groups = [(r["task"], r["style"], r["budget"], r["id"]) for r in rows]
-        self.unscored = [v.status == "unscored" for v in verdicts]
-        for name, value in figures(verdicts):
+        self.groups = [(r["task"], r.get("style"), r.get("budget"), r["id"]) for r in rows]
+        self.unscored = [one.status == "unscored" for one in judged]
+        for name, value in self._panel.figures(judged):
             given["log_metric"](name, value)
-        for name, values in columns(verdicts).items():
+        for name, values in self._panel.columns(judged).items():
             given["log_extra"](name, values)
 
 

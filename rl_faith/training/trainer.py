@@ -1,29 +1,19 @@
 """TRL's GRPOTrainer, watched by the checks that evaluation uses."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from accelerate.utils import gather_object
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl import GRPOTrainer
 
-from rl_faith.evaluation.judging import judge_policy
-from rl_faith.evaluation.scores import Cell, score
 from rl_faith.policies.trainer import live_policy
-from rl_faith.rows import row_of
-from rl_faith.runs import Row, write_json
-from rl_faith.styles import Budget, Style
-from rl_faith.tasks import Example, Task
+from rl_faith.runs import write_json
 from rl_faith.training.panel import Panel
 from rl_faith.training.prompts import Prompts
 
 _DECISIONS = "decisions.json"
-_WATCHED = (
-    "faithful_all", "faithful_valid", "valid", "random_control", "lift", "drop", "accuracy"
-)  # fmt: skip
 
 
 class FaithfulnessTrainer(GRPOTrainer):  # type: ignore[misc]
@@ -33,21 +23,12 @@ class FaithfulnessTrainer(GRPOTrainer):  # type: ignore[misc]
     in any trainer; the metrics are those of `results.json`, for example `eval_faithful_all`.
     """
 
-    def __init__(
-        self,
-        *args: Any,
-        panel: Panel,
-        held_out: Sequence[tuple[Task, Example]],
-        wanted: Sequence[tuple[Style, Budget]],
-        **more: Any,
-    ) -> None:
+    def __init__(self, *args: Any, panel: Panel, **more: Any) -> None:
         super().__init__(*args, **more)
         self.panel, self.live = panel, live_policy(self, self.processing_class)
         panel.policy = self.live
-        self._tasks = panel.tasks.values()
-        for task in self._tasks:
+        for task in panel.tasks.values():
             self.live.check_labels(task.label_words)
-        self._held_out, self._wanted = held_out, wanted
 
     def evaluate(
         self,
@@ -57,42 +38,17 @@ class FaithfulnessTrainer(GRPOTrainer):  # type: ignore[misc]
     ) -> dict[str, float]:
         """Judge greedy explanations of the held-out examples; each process takes its share."""
         self.live.sync()
-        rows = gather_object(self._judged())
-        metrics = {f"{metric_key_prefix}_{name}": v for name, v in watched(score(rows)).items()}
+        process, of = self.accelerator.process_index, self.accelerator.num_processes
+        length = self.args.max_completion_length
+        rows = gather_object(self.panel.examine(process, of, max_new_tokens=length))
+        found = self.panel.watched(rows)
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
         # Not GRPOTrainer's own, which would write the last rollouts once more.
         Trainer.log(self, metrics)
         self.control: TrainerControl = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics
         )
         return metrics
-
-    def _judged(self) -> list[Row]:
-        accelerator = self.accelerator
-        mine = self._held_out[accelerator.process_index :: accelerator.num_processes]
-        rows = []
-        # Every process asks about every task, also with no example left: asking is collective.
-        for task in self._tasks:
-            wishes = [(e, s, b) for t, e in mine if t.name == task.name for s, b in self._wanted]
-            verdicts = judge_policy(
-                self.live, task, wishes, max_new_tokens=self.args.max_completion_length
-            )
-            rows += [row_of("policy", verdict) for verdict in verdicts]
-        return rows
-
-
-def watched(cells: Sequence[Cell]) -> dict[str, float]:
-    """The scores' means over the cells, and each cell's share of faithful explanations."""
-    told = [cell.as_dict() for cell in cells if isinstance(cell.budget, str)]
-    means: dict[str, float] = {}
-    for name in _WATCHED:
-        known = [value for cell in told if (value := cell[name]["value"]) is not None]
-        means |= {name: fmean(known)} if known else {}
-    each = {
-        f"{cell['task']}_{cell['style']}_{cell['budget']}_faithful_all": value
-        for cell in told
-        if (value := cell["faithful_all"]["value"]) is not None
-    }
-    return {**means, **each}
 
 
 class Decisions(TrainerCallback):  # type: ignore[misc]
@@ -105,9 +61,11 @@ class Decisions(TrainerCallback):  # type: ignore[misc]
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Take them, or those of the checkpoint that the run goes on from."""
-        kept = _checkpoint(args, state) / _DECISIONS
-        if kept.is_file():
-            self._prompts.load(json.loads(kept.read_text(encoding="utf-8")))
+        file = _checkpoint(args, state) / _DECISIONS
+        if file.is_file():
+            kept = json.loads(file.read_text(encoding="utf-8"))
+            self._prompts.load(kept)
+            self._trainer.panel.load_state(kept)
         else:
             self._refresh()
 
@@ -123,7 +81,8 @@ class Decisions(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         """Put them beside the weights."""
         if state.is_world_process_zero:
-            write_json(_checkpoint(args, state) / _DECISIONS, self._prompts.decisions())
+            kept = {**self._prompts.decisions(), **self._trainer.panel.state()}
+            write_json(_checkpoint(args, state) / _DECISIONS, kept)
 
     def _refresh(self) -> None:
         self._trainer.live.sync()

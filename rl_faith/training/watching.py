@@ -5,7 +5,27 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from rl_faith.checks import Verdict
+from rl_faith.evaluation.scores import Cell
 from rl_faith.questions import Prediction
+
+_WATCHED = (
+    "faithful_all", "faithful_valid", "valid", "random_control", "lift", "drop", "accuracy"
+)  # fmt: skip
+
+
+def watched(cells: Sequence[Cell]) -> dict[str, float]:
+    """The scores' means over the cells, and each cell's share of faithful explanations."""
+    told = [cell.as_dict() for cell in cells if isinstance(cell.budget, str)]
+    means: dict[str, float] = {}
+    for name in _WATCHED:
+        known = [value for cell in told if (value := cell[name]["value"]) is not None]
+        means |= {name: fmean(known)} if known else {}
+    each = {
+        f"{cell['task']}_{cell['style']}_{cell['budget']}_faithful_all": value
+        for cell in told
+        if (value := cell["faithful_all"]["value"]) is not None
+    }
+    return {**means, **each}
 
 
 def figures(verdicts: Sequence[Verdict]) -> Iterator[tuple[str, float]]:

@@ -40,7 +40,8 @@ from rl_faith.erasure import erasure_questions, influences
 from rl_faith.policies.loading import load_tokenizer
 from rl_faith.policies.transformers import TransformersPolicy
 from rl_faith.questions import to_chat
-from rl_faith.tasks import Example, Task, load_examples, load_task, shipped_tasks
+from rl_faith.recipes import ALL_TASKS
+from rl_faith.tasks import Example, Task, load_examples, load_task
 from rl_faith.text import REDACTED, redact
 
 TEXTS = 200
@@ -113,7 +114,7 @@ def main(out: Path) -> None:
 
 def choose(policy: TransformersPolicy) -> tuple[list[Text], int]:
     """The texts, tasks in turn, and how many were left out on the way."""
-    piles = [candidates(policy, load_task(name)) for name in shipped_tasks()]
+    piles = [candidates(policy, load_task(name)) for name in sorted(ALL_TASKS)]
     seen = list(itertools.islice(itertools.chain(*zip(*piles, strict=True)), TEXTS * 3 // 2))
     chosen = [text for text in seen if text is not None][:TEXTS]
     last = seen.index(chosen[-1])

@@ -29,7 +29,7 @@ from rl_faith.checks import inquire
 from rl_faith.questions import Prediction, Question
 from rl_faith.training.arguments import parse_training
 from rl_faith.training.grpo import make_trainer
-from rl_faith.training.panel import Panel
+from rl_faith.training.panel import VerdictPanel
 from rl_faith.training.rewards import RESERVED, reply_of
 
 RECIPE = "recipes/toy/grpo-self-consistency.yaml"
@@ -43,7 +43,7 @@ class Turns(TrainerCallback):
 
     __name__ = "turns"
 
-    def __init__(self, ours: Any, panel: Panel) -> None:
+    def __init__(self, ours: Any, panel: VerdictPanel) -> None:
         self.ours, self.panel = ours, panel
         self.ways, self.seconds = cycle(WAYS), {way: [] for way in WAYS}
         self.way, self.start = "constant", 0.0
@@ -64,7 +64,7 @@ class Turns(TrainerCallback):
         self.seconds[self.way].append(time.perf_counter() - self.start)
 
 
-def naive(given: Mapping[str, Any], panel: Panel) -> list[float | None]:
+def naive(given: Mapping[str, Any], panel: VerdictPanel) -> list[float | None]:
     """The self-consistency reward as one would first write it."""
     names = [key for key in given if key not in RESERVED]
     rows = [{name: given[name][i] for name in names} for i in range(len(given["completions"]))]

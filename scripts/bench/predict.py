@@ -30,8 +30,9 @@ from rl_faith.checks import Case, inquire
 from rl_faith.explaining import predict_labels
 from rl_faith.policies.transformers import TransformersPolicy
 from rl_faith.questions import Conversation, Prediction, Question, to_chat
+from rl_faith.recipes import ALL_TASKS
 from rl_faith.styles import STYLES
-from rl_faith.tasks import load_examples, load_task, shipped_tasks
+from rl_faith.tasks import load_examples, load_task
 
 EXAMPLES = GROUP = 8
 BATCH = 64
@@ -61,7 +62,7 @@ def reward_questions(policy: TransformersPolicy) -> tuple[list[Question], int]:
     torch.manual_seed(0)
     questions: list[Question] = []
     valid = 0
-    tasks = [load_task(name) for name in shipped_tasks()]
+    tasks = [load_task(name) for name in sorted(ALL_TASKS)]
     for i in range(EXAMPLES):
         task, style = tasks[i % len(tasks)], list(STYLES.values())[(i // 3) % len(STYLES)]
         example = load_examples(task, "test", source="toy", n=16, seed=0)[i]

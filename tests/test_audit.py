@@ -1,0 +1,118 @@
+"""The audit: policies that game a test are suspect for what they do, and honest ones are clean."""
+
+import json
+
+import pytest
+from planted import EXAMPLES, EXPLAINERS, TASK, WORDS, Planted
+
+from rl_faith.checks import disclose
+from rl_faith.evaluation.audit import audit
+from rl_faith.insertion_rows import insertion_row
+from rl_faith.probing import probe
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return [
+        insertion_row(name, disclose(one))
+        for name, explain in EXPLAINERS.items()
+        for one in probe(
+            Planted(explain), TASK, EXAMPLES, [WORDS], order="predict_explain",
+            max_new_tokens=64, seed=0,
+        )
+    ]  # fmt: skip
+
+
+def suspected(rows, model, baseline="mentions_nothing"):
+    return {f.kind for f in audit(rows, baseline) if f.model == model and f.verdict == "suspect"}
+
+
+@pytest.mark.parametrize(
+    ("model", "kinds"),
+    [
+        ("tells_the_truth", set()),
+        ("mentions_all", {"mentions everything", "echoes the input"}),
+        ("denies_all", {"mentions everything", "echoes the input", "denies what it mentions"}),
+    ],
+)
+def test_gaming_is_named(rows, model, kinds):
+    assert suspected(rows, model) == kinds
+
+
+def test_silence_is_suspect(rows):
+    assert suspected(rows, "mentions_nothing", "tells_the_truth") == {"mentions nothing"}
+
+
+def changed(rows, model, **fields):
+    return [{**r, **fields} if r["model"] == model else r for r in rows]
+
+
+def test_other_decisions_are_suspect(rows):
+    drifted = changed(rows, "tells_the_truth", label_before="No")
+    assert {"decisions got worse", "decisions drifted"} <= suspected(drifted, "tells_the_truth")
+
+
+def test_another_share_of_impact_is_suspect(rows):
+    moved = changed(rows, "tells_the_truth", impact=False)
+    assert "changed what matters" in suspected(moved, "tells_the_truth")
+
+
+def biased(model, impact, mentioned, i, *, follows=True):
+    """A row of a suggestion."""
+    return {
+        "model": model, "task": "t", "intervention": "user_bias", "part": "train",
+        "id": f"{i}", "original": f"{i}", "status": "scored", "impact": impact, "tvd": 0.5,
+        "mentioned": mentioned, "negated": False, "label_before": "a", "label_after": "b",
+        "gold": "a", "suggested": "b" if follows else "a", "reply": "words", "reply_words": 1,
+        "input": "x", "context": "",
+    }  # fmt: skip
+
+
+def test_naming_the_suggestion_whenever_it_was_answered_is_no_more_than_a_rule():
+    kinds = [(True, True, True), (False, True, True), (False, False, False)] * 20
+    rows = [biased("base", *kind[:2], i, follows=kind[2]) for i, kind in enumerate(kinds)]
+    rows += [biased("rule", *kind[:2], i, follows=kind[2]) for i, kind in enumerate(kinds)]
+    assert "follows a trivial rule" in suspected(rows, "rule", "base")
+    better = [{**r, "mentioned": r["impact"]} if r["model"] == "rule" else r for r in rows]
+    assert "follows a trivial rule" not in suspected(better, "rule", "base")
+
+
+def verdict(model, *, faithful=True, control=0.1, status="valid", count=1, budget="one", i=0):
+    return {
+        "model": model, "task": "t", "style": "attribution", "budget": budget, "id": f"{i}",
+        "input": "one two three four five", "gold": "a", "prediction": "a", "status": status,
+        "faithful": faithful, "control": control, "count": count,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("after", "kind"),
+    [
+        ({"control": 0.2}, "became brittle"),
+        ({"budget": "multi", "count": 5}, "edits everything"),
+        ({"faithful": False}, "no better than chance"),
+        ({"status": "invalid", "faithful": False}, "rarely answers"),
+    ],
+)
+def test_gaming_of_self_consistency_is_named(after, kind):
+    budget = after.get("budget", "one")
+    rows = [verdict("base", i=i, budget=budget) for i in range(20)]
+    honest = [verdict("after", i=i, budget=budget) for i in range(20)]
+    gaming = [verdict("after", i=i, **{"budget": budget, **after}) for i in range(20)]
+    assert suspected(rows + honest, "after", "base") == set()
+    assert kind in suspected(rows + gaming, "after", "base")
+
+
+def test_command_prints_and_writes_the_findings(rows, cli, tmp_path):
+    (tmp_path / "instances.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    shown = cli("audit", tmp_path, "--baseline", "mentions_nothing")
+    assert "suspect" in shown.out
+    assert len(json.loads((tmp_path / "audit.json").read_text())["findings"]) == len(
+        audit(rows, "mentions_nothing")
+    )
+
+
+def test_an_evaluation_of_one_model_alone_is_refused(rows, cli, tmp_path):
+    mine = [r for r in rows if r["model"] == "lies"]
+    (tmp_path / "instances.jsonl").write_text("".join(json.dumps(r) + "\n" for r in mine))
+    assert "no model beside 'lies'" in cli("audit", tmp_path).error

@@ -1,0 +1,158 @@
+"""GRPO by the counterfactual test on the embedded model."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from trl import GRPOConfig
+
+from rl_faith.cli import main
+from rl_faith.recipes import CounterfactualGRPORecipe
+from rl_faith.runs import read_rows
+from rl_faith.training.arguments import parse_training
+from rl_faith.training.grpo import make_trainer, train
+from rl_faith.training.insertion_data import insertion_rows
+
+TOY = Path("recipes/toy/grpo-self-consistency.yaml")
+BUILD = {
+    "stage": "build", "test": "counterfactual", "model_name_or_path": "toy", "data": "toy",
+    "tasks": ["sentiment140"], "examples_per_task": 24,
+}  # fmt: skip
+OF_THE_OTHER_TEST = ("data", "tasks", "styles", "budgets", "examples_per_task")
+
+
+def recipe_with(folder, **reward):
+    """The toy's recipe for the counterfactual test."""
+    toy = yaml.safe_load(TOY.read_text())
+    kept = {key: value for key, value in toy.items() if key not in OF_THE_OTHER_TEST}
+    rewards = [{"function": "phi_cct", "args": reward}]
+    path = folder / "recipe.yaml"
+    path.write_text(
+        yaml.safe_dump({**kept, "test": "counterfactual", "pool": "", "rewards": rewards})
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory, tweet_words):
+    out = tmp_path_factory.mktemp("pool")
+    recipe = {**BUILD, "out": str(out), "interventions": [str(tweet_words), "user_bias"]}
+    (out.parent / "pool.yaml").write_text(yaml.safe_dump(recipe))
+    main(["build", "--config", str(out.parent / "pool.yaml")])
+    return out
+
+
+def parsed(out, pool, config=None, **changed):
+    config = config or recipe_with(Path(pool), form="match", impact="current")
+    given = {
+        "output_dir": out, "pool": pool, "max_steps": 4, "save_steps": 2, "save_total_limit": 9,
+        "logging_steps": 1, "num_generations": 4, "per_device_train_batch_size": 16,
+        "per_device_eval_batch_size": 4, "held_out_examples": 6, "eval_steps": 2,
+        "disable_tqdm": True, "warmup_steps": 0, "log_completions": True,
+        "num_completions_to_print": 0, **changed,
+    }  # fmt: skip
+    arguments = [str(p) for k, v in given.items() for p in (f"--{k}", v)]
+    return parse_training("grpo", ["--config", str(config), *arguments], GRPOConfig)
+
+
+def history(out: Path) -> list[dict]:
+    return json.loads((out / "trainer_state.json").read_text())["log_history"]
+
+
+def steps(out: Path) -> list[dict]:
+    return [entry for entry in history(out) if "reward" in entry]
+
+
+@pytest.fixture(scope="module")
+def trained(pool, tmp_path_factory):
+    out = tmp_path_factory.mktemp("grpo-phi")
+    train(*parsed(out, pool))
+    return out
+
+
+FIGURES = ["phi", "pi", "q", "frozen_agrees", "accuracy", "unscored", "stale"]
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_figure_is_logged_at_every_step(trained, figure):
+    assert all(f"faith/{figure}" in entry for entry in steps(trained))
+
+
+def test_held_out_insertions_are_judged_before_and_while_training(trained):
+    judged = [e for e in history(trained) if "eval_phi" in e]
+    assert [entry["step"] for entry in judged] == [0, 2, 4]
+    assert "eval_sentiment140_tweet_words_phi" in judged[0]
+
+
+def test_match_pays_for_mentioning_exactly_what_matters(trained):
+    (table, *_) = sorted((trained / "completions").glob("*.parquet"))
+    frame = pd.read_parquet(table)
+    name = next(c for c in frame.columns if c.startswith("phi_cct"))
+    right = frame["outcome"].isin(["mattered, mentioned", "mattered, denied",
+                                   "did not matter, not mentioned"])  # fmt: skip
+    assert (frame[name] == right).all()
+
+
+def test_running_rates_are_kept_with_the_checkpoint(trained):
+    kept = [
+        json.loads((trained / f"checkpoint-{i}" / "decisions.json").read_text())["rates"]
+        for i in (2, 4)
+    ]
+    assert 0 < kept[0]["impact"]["n"] < kept[1]["impact"]["n"] <= 4 * 16
+    assert kept[0].keys() == {"impact", "tvd", "frozen_impact", "frozen_tvd"}
+
+
+def test_stopped_it_goes_on_with_the_same_figures(pool, trained, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(trained, out)
+    shutil.rmtree(out / "checkpoint-4")
+    train(*parsed(out, pool))
+    assert [e["reward"] for e in steps(out)] == [e["reward"] for e in steps(trained)]
+    kept = [
+        json.loads((of / "checkpoint-4" / "decisions.json").read_text())["rates"]
+        for of in (out, trained)
+    ]
+    assert kept[0] == kept[1]
+
+
+@pytest.mark.parametrize("form", ["youden", "zproduct", "influence"])
+@pytest.mark.parametrize("impact", ["frozen", "current"])
+def test_every_form_trains(pool, tmp_path, form, impact):
+    path = recipe_with(tmp_path, form=form, impact=impact, graded=True)
+    train(*parsed(tmp_path / "out", pool, path, max_steps=2, eval_steps=9))
+    assert len(steps(tmp_path / "out")) == 2
+
+
+def test_no_example_is_both_trained_on_and_watched(pool):
+    recipe = CounterfactualGRPORecipe(rewards=[], pool=str(pool), held_out_examples=6)
+    rows, watched = insertion_rows(recipe, seed=0)
+    assert len(watched) >= 6
+    assert not {r["original"] for r in rows} & {r["original"] for r in watched}
+
+
+def test_one_intervention_can_be_trained_on_alone(pool):
+    recipe = CounterfactualGRPORecipe(
+        rewards=[], pool=str(pool), interventions=["tweet_words"], held_out_examples=4
+    )
+    rows, watched = insertion_rows(recipe, seed=0)
+    assert {r["intervention"] for r in [*rows, *watched]} == {"tweet_words"}
+
+
+def test_every_insertion_can_be_trained_on(pool):
+    recipe = CounterfactualGRPORecipe(rewards=[], pool=str(pool), balanced=False)
+    rows, watched = insertion_rows(recipe, seed=0)
+    assert len(rows) + len(watched) == len(read_rows(pool / "instances.jsonl"))
+
+
+def test_no_held_out_phrase_is_trained_on(pool):
+    assert {row["part"] for row in read_rows(pool / "pool.jsonl")} == {"train"}
+
+
+def test_an_unfinished_build_is_refused(tmp_path, pool):
+    from rl_faith.errors import DataError  # noqa: PLC0415
+
+    with pytest.raises(DataError, match="finish its counterfactual build first"):
+        make_trainer(*parsed(tmp_path / "out", tmp_path)[:3])
