@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From nothing to a faithfulness comparison on the embedded model: fifteen minutes on two cores.
+# From nothing to a faithfulness comparison on the embedded model: twelve minutes on two cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/setup.sh
