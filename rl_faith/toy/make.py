@@ -2,8 +2,8 @@
 
 Trains the tokenizer, then the model from random weights on generated conversations, and saves both
 in the form that `from_pretrained` reads. Takes about twenty minutes on a free core, and hours where
-the processor has no bfloat16, in which torch's Muon computes. The seed fixes the data and the initial
-weights; the last digits still depend on the machine's arithmetic.
+the processor has no bfloat16, in which torch's Muon computes. The seed fixes the data and the
+initial weights; the last digits still depend on the machine's arithmetic.
 """
 
 import argparse
