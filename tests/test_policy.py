@@ -9,7 +9,6 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from rl_faith.errors import ModelError
-from rl_faith.policies.batches import by_length
 from rl_faith.policies.loading import load_model, load_tokenizer
 from rl_faith.policies.transformers import TransformersPolicy
 from rl_faith.questions import Prediction, Question, Unanswered, assistant, user
@@ -41,15 +40,15 @@ def questions():
 
 
 @pytest.fixture
-def passes(policy):
-    """The batch sizes of the forward passes made."""
-    sizes: list[int] = []
-    hook = policy.model.register_forward_pre_hook(
-        lambda _, __, named: sizes.append(len(named["input_ids"])), with_kwargs=True
+def rows_read(policy, monkeypatch):
+    """How many rows each call of `read` was for."""
+    counts: list[int] = []
+    read = policy.read
+    monkeypatch.setattr(
+        policy, "read", lambda rows, tokens: counts.append(len(rows)) or read(rows, tokens)
     )
     policy.weights_changed()
-    yield sizes
-    hook.remove()
+    return counts
 
 
 @torch.no_grad()
@@ -141,15 +140,14 @@ def test_room_is_kept_for_the_longest_label(policy, questions, monkeypatch):
 # Cache
 
 
-def test_each_distinct_question_is_asked_once(policy, questions, passes):
+def test_each_distinct_question_is_asked_once(policy, questions, rows_read):
     first = policy.predict(questions)
-    assert sum(passes) == len(set(questions))
-    done = len(passes)
+    assert sum(rows_read) == len(set(questions))
     assert policy.predict(questions[::-1]) == first[::-1]
-    assert len(passes) == done
+    assert sum(rows_read) == len(set(questions))
 
 
-def test_other_labels_are_another_question(policy, questions, passes):
+def test_other_labels_are_another_question(policy, questions):
     other = Question(questions[0].conversation, ("Yes", "No"))
     assert policy.predict([other, questions[0]])[0].logprobs.keys() == {"Yes", "No"}
     assert policy.predict([questions[0]])[0].logprobs.keys() == set(questions[0].labels)
@@ -202,22 +200,6 @@ def test_a_conversation_without_room_for_the_reply_is_unanswered(policy, questio
     assert long == Unanswered("too_long")
     assert isinstance(short, str)
     assert policy.generate(asked[1:], max_new_tokens=policy.longest) == [Unanswered("too_long")]
-
-
-# Batches
-
-
-def test_batches_hold_every_sequence_once_longest_first():
-    lengths = [random.Random(0).randrange(1, 50) for _ in range(200)]
-    batches = list(by_length(lengths, max_tokens=300))
-    assert sorted(i for batch in batches for i in batch) == list(range(200))
-    assert all(max(lengths[i] for i in batch) * len(batch) <= 300 for batch in batches)
-    widest = [max(lengths[i] for i in batch) for batch in batches]
-    assert widest == sorted(widest, reverse=True)
-
-
-def test_a_sequence_over_the_limit_is_a_batch_of_its_own():
-    assert list(by_length([5, 400, 5], max_tokens=100)) == [[1], [0, 2]]
 
 
 # Models

@@ -3,21 +3,29 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property, partial
 
 import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from rl_faith.policies.batches import by_length
 from rl_faith.policies.chat import Chat
+from rl_faith.policies.forward import read_padded, read_tree, takes_trees
 from rl_faith.policies.loading import load_model, load_tokenizer
+from rl_faith.policies.memory import Budget, tokens_read, tokens_written
 from rl_faith.policies.scoring import TOO_LONG, Ids, Row, ScoringPolicy, Table
+from rl_faith.policies.trees import distinct_tokens, trees
 from rl_faith.questions import Conversation, Unanswered
 
-# Padded tokens per batch. A processor reads fastest what stays in its cache; writing goes token by
-# token and gains from many rows at once.
+# At most so many tokens per batch. A processor reads fastest what stays in its cache; writing goes
+# token by token and gains from many rows at once. A tree's mask grows with its square.
 _READ = {"cpu": 512}
+_LAID = {"cpu": 256}
 _WRITTEN = {"cpu": 8_192}
 _ELSEWHERE = 65_536
+_LAID_ELSEWHERE = 4_096
+# The share of its tokens that a tree may have: at more, masked attention costs what it spares.
+_WORTH = 0.8
 
 
 class TransformersPolicy(ScoringPolicy):
@@ -26,20 +34,17 @@ class TransformersPolicy(ScoringPolicy):
     After the weights change, call `weights_changed()`: cached answers belong to one version.
     """
 
-    def __init__(
-        self,
-        model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
-        *,
-        max_tokens: int | None = None,
-    ) -> None:
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self.model = model
         # Models without a limit, such as state space models, do not name one.
         config = model.config.get_text_config()
         longest = int(getattr(config, "max_position_embeddings", sys.maxsize))
         super().__init__(Chat(tokenizer), longest)
-        self.read_tokens = max_tokens or _READ.get(model.device.type, _ELSEWHERE)
-        self.written_tokens = max_tokens or _WRITTEN.get(model.device.type, _ELSEWHERE)
+        device = model.device.type
+        room, kept = tokens_read(model), tokens_written(model)
+        self._reading = Budget(min(_READ.get(device, _ELSEWHERE), room))
+        self._laid = Budget(min(_LAID.get(device, _LAID_ELSEWHERE), room))
+        self._writing = Budget(min(_WRITTEN.get(device, _ELSEWHERE), kept))
 
     @classmethod
     def load(
@@ -52,61 +57,51 @@ class TransformersPolicy(ScoringPolicy):
 
     def read(self, rows: Sequence[Row], tokens: list[int]) -> dict[Row, Table]:
         """Log-probabilities (positions behind the prompt, tokens) for every row."""
-        read: dict[Row, Table] = {}
         with _asking(self.model):
-            for batch in by_length([len(row.ids) for row in rows], max_tokens=self.read_tokens):
-                chosen = [rows[i] for i in batch]
-                read.update(zip(chosen, self._forward(chosen, tokens), strict=True))
-        return read
+            if self._share_beginnings(rows):
+                return self._laid.spend(rows, partial(self._read_trees, tokens))
+            return self._reading.spend(rows, partial(self._read_batches, tokens))
 
-    def _forward(self, rows: Sequence[Row], tokens: list[int]) -> list[Table]:
-        """One forward pass, padded on the right: a causal model's positions never see padding."""
-        width = max(len(row.ids) for row in rows)
-        deepest = max(len(row.prefix) for row in rows) + 1
-        device = self.model.device
-        ids = torch.tensor([row.ids + (0,) * (width - len(row.ids)) for row in rows], device=device)
-        # Rows with a shorter prefix read their last position again.
-        places = torch.tensor(
-            [
-                [min(len(row.prompt) - 1 + k, len(row.ids) - 1) for k in range(deepest)]
-                for row in rows
-            ],
-            device=device,
-        )
-        logits = self._logits(ids, places).float()
-        tables: list[Table] = (logits[..., tokens] - logits.logsumexp(-1, keepdim=True)).tolist()
-        return tables
+    def _share_beginnings(self, rows: Sequence[Row]) -> bool:
+        """Whether trees spare enough tokens to be worth their mask."""
+        sequences = [row.ids for row in rows]
+        total = sum(map(len, sequences))
+        return distinct_tokens(sequences) <= _WORTH * total and self._takes_trees
 
-    def _logits(self, ids: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        """Logits (rows, places, vocabulary) at `places` (rows, places) of `ids` (rows, tokens).
+    @cached_property
+    def _takes_trees(self) -> bool:
+        return takes_trees(self.model)
 
-        The head sees those places only: over a large vocabulary it would cost more than the layers.
-        """
-        head = self.model.get_output_embeddings()
-        hook = head.register_forward_pre_hook(
-            lambda _, hidden: hidden[0].take_along_dim(places.unsqueeze(-1), dim=1)
-        )
-        try:
-            return self.model(input_ids=ids, use_cache=False).logits
-        finally:
-            hook.remove()
+    def _read_batches(
+        self, tokens: list[int], rows: Sequence[Row], max_tokens: int
+    ) -> Iterator[dict[Row, Table]]:
+        for batch in by_length([len(row.ids) for row in rows], max_tokens=max_tokens):
+            chosen = [rows[i] for i in batch]
+            yield dict(zip(chosen, read_padded(self.model, chosen, tokens), strict=True))
+
+    def _read_trees(
+        self, tokens: list[int], rows: Sequence[Row], max_tokens: int
+    ) -> Iterator[dict[Row, Table]]:
+        for tree in trees([row.ids for row in rows], max_tokens=max_tokens):
+            yield read_tree(self.model, rows, tree, tokens)
 
     def generate(
         self, conversations: Sequence[Conversation], *, max_new_tokens: int
     ) -> list[str | Unanswered]:
         """Return greedy replies, without special tokens and surrounding white space."""
-        texts = [self.chat.text(c) for c in conversations]
-        distinct = list(dict.fromkeys(texts))
-        prompts = self.chat.ids(distinct)
-        fitting = [i for i, p in enumerate(prompts) if len(p) + max_new_tokens <= self.longest]
-        replies: dict[str, str | Unanswered] = dict.fromkeys(distinct, TOO_LONG)
-        lengths = [len(prompts[i]) + max_new_tokens for i in fitting]
-        for batch in by_length(lengths, max_tokens=self.written_tokens):
-            chosen = [fitting[i] for i in batch]
-            with _asking(self.model):
-                written = self._write([prompts[i] for i in chosen], max_new_tokens)
-            replies.update(zip([distinct[i] for i in chosen], written, strict=True))
-        return [replies[text] for text in texts]
+        prompts = self.chat.ids([self.chat.text(c) for c in conversations])
+        fitting = [p for p in dict.fromkeys(prompts) if len(p) + max_new_tokens <= self.longest]
+        with _asking(self.model):
+            written = self._writing.spend(fitting, partial(self._write_batches, max_new_tokens))
+        return [written.get(prompt, TOO_LONG) for prompt in prompts]
+
+    def _write_batches(
+        self, max_new_tokens: int, prompts: Sequence[Ids], max_tokens: int
+    ) -> Iterator[dict[Ids, str]]:
+        lengths = [len(prompt) + max_new_tokens for prompt in prompts]
+        for batch in by_length(lengths, max_tokens=max_tokens):
+            chosen = [prompts[i] for i in batch]
+            yield dict(zip(chosen, self._write(chosen, max_new_tokens), strict=True))
 
     def _write(self, prompts: Sequence[Ids], max_new_tokens: int) -> list[str]:
         """Greedy continuation of prompts padded on the left."""

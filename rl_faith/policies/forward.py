@@ -1,0 +1,104 @@
+"""Forward passes that read log-probabilities: of padded rows, or of a tree of rows."""
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from rl_faith.policies.scoring import Row, Table
+from rl_faith.policies.trees import Tree, trees
+
+# Kernels of these two take a mask that says which token sees which.
+_MASKABLE = ("sdpa", "eager")
+_NEAR = 1e-3
+
+
+def read_padded(model: PreTrainedModel, rows: Sequence[Row], tokens: list[int]) -> list[Table]:
+    """One pass, padded on the right: a causal model's positions never see padding."""
+    width = max(len(row.ids) for row in rows)
+    deepest = max(len(row.prefix) for row in rows) + 1
+    ids = torch.tensor([row.ids + (0,) * (width - len(row.ids)) for row in rows])
+    # Rows with a shorter prefix read their last position again.
+    places = torch.tensor(
+        [[min(len(row.prompt) - 1 + k, len(row.ids) - 1) for k in range(deepest)] for row in rows]
+    )
+    tables: list[Table] = _log_probabilities(_logits(model, ids, places), tokens)
+    return tables
+
+
+def read_tree(
+    model: PreTrainedModel, rows: Sequence[Row], tree: Tree, tokens: list[int]
+) -> dict[Row, Table]:
+    """One pass over those of `rows` that are in `tree`: each node sees itself and its ancestors."""
+    node, ends = torch.arange(len(tree.tokens)), torch.tensor(tree.ends)
+    sees = (node <= node[:, None]) & (node[:, None] < ends)
+    bias = torch.zeros(sees.shape, dtype=model.dtype)
+    bias = bias.masked_fill(~sees, torch.finfo(model.dtype).min)
+    places = {i: path[len(rows[i].prompt) - 1 :] for i, path in tree.sequences.items()}
+    logits = _logits(
+        model,
+        torch.tensor([tree.tokens]),
+        torch.tensor([[place for path in places.values() for place in path]]),
+        attention_mask=bias[None, None],
+        position_ids=torch.tensor([tree.depths]),
+    )
+    values = iter(_log_probabilities(logits[0], tokens))
+    return {rows[i]: list(islice(values, len(path))) for i, path in places.items()}
+
+
+def takes_trees(model: PreTrainedModel) -> bool:
+    """Whether a tree of rows gives this model's own log-probabilities, as one small tree tells.
+
+    Not so where positions come from elsewhere than `position_ids`, where the past is a state
+    instead of keys and values, or where a layer sees the last tokens only.
+    """
+    config = model.config.get_text_config()
+    layers = set(getattr(config, "layer_types", None) or ("full_attention",))
+    sliding = getattr(config, "sliding_window", None) and getattr(
+        config, "use_sliding_window", True
+    )
+    if config._attn_implementation not in _MASKABLE or layers != {"full_attention"} or sliding:
+        return False
+    try:
+        return _agree(model)
+    # Whatever a model makes of a mask that it does not expect.
+    except (ValueError, TypeError, IndexError, RuntimeError):
+        return False
+
+
+def _agree(model: PreTrainedModel) -> bool:
+    """Whether a small tree is read as its rows are one by one."""
+    rows = [Row((1, 2, 3, 4), ()), Row((1, 2, 5), (6,)), Row((1, 7, 2, 5), ())]
+    (tree,) = trees([row.ids for row in rows], max_tokens=len(rows) * 4)
+    together = read_tree(model, rows, tree, [1, 2])
+    told = torch.tensor([step for row in rows for step in together[row]])
+    alone = [step for row in rows for step in read_padded(model, [row], [1, 2])[0]]
+    return bool(torch.allclose(told, torch.tensor(alone), atol=_NEAR))
+
+
+def _log_probabilities(logits: torch.Tensor, tokens: list[int]) -> list[Any]:
+    logits = logits.float()
+    told: list[Any] = (logits[..., tokens] - logits.logsumexp(-1, keepdim=True)).tolist()
+    return told
+
+
+def _logits(
+    model: PreTrainedModel, ids: torch.Tensor, places: torch.Tensor, **how: torch.Tensor
+) -> torch.Tensor:
+    """Logits (rows, places, vocabulary) at `places` (rows, places) of `ids` (rows, tokens).
+
+    The head sees those places only: over a large vocabulary it would cost more than the layers.
+    """
+    device = model.device
+    chosen = places.to(device).unsqueeze(-1)
+    hook = model.get_output_embeddings().register_forward_pre_hook(
+        lambda _, hidden: hidden[0].take_along_dim(chosen, dim=1)
+    )
+    placed = {name: tensor.to(device) for name, tensor in how.items()}
+    try:
+        logits: torch.Tensor = model(input_ids=ids.to(device), use_cache=False, **placed).logits
+    finally:
+        hook.remove()
+    return logits
