@@ -11,7 +11,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache, partial
 from typing import Any, cast
 
 from rl_faith.checks import Case, Verdict, inquire, settle
@@ -19,7 +18,6 @@ from rl_faith.erasure import Influence, erase, leading_words, most_influential
 from rl_faith.evaluation.scores import score
 from rl_faith.explaining import Wish, explain, predict_labels
 from rl_faith.policies import Policy
-from rl_faith.policies.opening import open_policy
 from rl_faith.pseudo import Source, construct, find_sources
 from rl_faith.questions import Answer, Unanswered, assistant, to_chat
 from rl_faith.recipes import BuildRecipe
@@ -27,7 +25,7 @@ from rl_faith.rows import Key, example_of, row_of
 from rl_faith.runs import Row, write_atomically, write_json
 from rl_faith.styles import Budget, Invalid, Style, load_style
 from rl_faith.tasks import Example, Task, load_examples, load_task
-from rl_faith.work import go_through, missing, start
+from rl_faith.work import ask_models, throughputs
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +42,8 @@ class _Plan:
     quality: frozenset[str]
     max_new_tokens: int
 
-    def keys(self, example: Example) -> set[Key]:
-        """The rows that the example leaves."""
+    def keys(self, model: str, example: Example) -> set[Key]:
+        """The rows that the example leaves, under the name of who made the explanation."""
         makers = [CONSTRUCTED, ORIGINAL] if example.id in self.quality else [CONSTRUCTED]
         return {(m, self.task.name, s.name, b, example.id) for m in makers for s, b in self.wanted}
 
@@ -57,25 +55,15 @@ def build(recipe: BuildRecipe) -> list[Row]:
     merges them.
     """
     plans = [_plan(load_task(name), recipe) for name in recipe.tasks]
-    labels = [plan.task.label_words for plan in plans]
-    state, run, done = start(recipe.out, asdict(recipe))
-    policy = cache(
-        partial(open_policy, recipe, recipe.model_name_or_path, labels, str(state.device))
-    )
-    for plan in plans:
-        if rest := missing(state, plan.examples, plan.keys, done):
-            judge = partial(_judge, policy(), plan)
-            go_through(run, rest, judge, done, chunk=recipe.chunk, label=f"build {plan.task.name}")
-    state.wait_for_everyone()
-    if not state.is_main_process:
+    run = ask_models(recipe, {"build": recipe.model_name_or_path}, plans, _judge)
+    if run is None:
         return []
     rows = run.merge(_order(plans))
     pairs = [training_pair(p.task, row) for p in plans for row in rows if _trains(p, row)]
     text = "".join(json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs)
     write_atomically(run.path / "train.jsonl", text)
-    write_json(
-        run.path / "results.json", {"cells": [c.as_dict() for c in score(rows)], **_counts(rows)}
-    )
+    results = {"cells": [c.as_dict() for c in score(rows)], **_counts(rows)}
+    write_json(run.path / "results.json", {**results, "throughput": throughputs(run)})
     return rows
 
 
@@ -93,7 +81,7 @@ def _plan(task: Task, recipe: BuildRecipe) -> _Plan:
     )
 
 
-def _judge(policy: Policy, plan: _Plan, examples: list[Example]) -> list[Row]:
+def _judge(policy: Policy, model: str, plan: _Plan, examples: list[Example]) -> list[Row]:
     """All rows of a chunk: the constructed replies, and the model's own for the comparison."""
     predictions = predict_labels(policy, plan.task, examples)
     sources = _sources(policy, plan, examples, predictions)

@@ -9,8 +9,7 @@ Phrases that are kept from training are in neither.
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from functools import cache, partial
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -20,7 +19,6 @@ from rl_faith.explaining import predict_labels
 from rl_faith.insertion_rows import insertion_of, insertion_row
 from rl_faith.interventions import Insertion, Intervention, load_intervention
 from rl_faith.policies import Policy
-from rl_faith.policies.opening import open_policy
 from rl_faith.probing import insert
 from rl_faith.questions import Answer, Prediction
 from rl_faith.recipes import CounterfactualBuildRecipe
@@ -28,7 +26,7 @@ from rl_faith.rows import Key
 from rl_faith.runs import Row, write_atomically, write_json
 from rl_faith.stats import share
 from rl_faith.tasks import Example, Task, load_examples, load_task
-from rl_faith.work import go_through, missing, start
+from rl_faith.work import ask_models, throughputs
 
 # A build keeps no explanation: the policy is asked for its decisions alone.
 MODEL = "build"
@@ -51,11 +49,11 @@ class _Plan:
             self.task, examples, decided, self.interventions, seed=self.seed, part="train"
         )
 
-    def keys(self, example: Example) -> set[Key]:
+    def keys(self, model: str, example: Example) -> set[Key]:
         """The rows that the example leaves: what is inserted where hangs on no decision."""
         decided: dict[str, Answer] = {example.id: Prediction({self.task.label_words[0]: 0.0})}
         return {
-            (MODEL, self.task.name, i.intervention, "train", i.example.id)
+            (model, self.task.name, i.intervention, "train", i.example.id)
             for i in self.insertions([example], decided)
         }
 
@@ -63,17 +61,8 @@ class _Plan:
 def build_pool(recipe: CounterfactualBuildRecipe) -> list[Row]:
     """Run the recipe, or go on where it was stopped; return the pool (first process only)."""
     plans = [_plan(load_task(name), recipe) for name in recipe.tasks]
-    labels = [plan.task.label_words for plan in plans]
-    state, run, done = start(recipe.out, asdict(recipe))
-    policy = cache(
-        partial(open_policy, recipe, recipe.model_name_or_path, labels, str(state.device))
-    )
-    for plan in plans:
-        if rest := missing(state, plan.examples, plan.keys, done):
-            judge = partial(_judge, policy(), plan)
-            go_through(run, rest, judge, done, chunk=recipe.chunk, label=f"build {plan.task.name}")
-    state.wait_for_everyone()
-    if not state.is_main_process:
+    run = ask_models(recipe, {MODEL: recipe.model_name_or_path}, plans, _judge)
+    if run is None:
         return []
     rows = run.merge(_order(plans))
     pool = balanced(rows, most=recipe.pool_per_cell, seed=recipe.seed)
@@ -85,7 +74,8 @@ def build_pool(recipe: CounterfactualBuildRecipe) -> list[Row]:
     )
     write_atomically(run.path / "pool.jsonl", _lines(pool))
     write_atomically(run.path / "train.jsonl", _lines(pairs))
-    write_json(run.path / "results.json", {"pairs": len(pairs), "cells": _counts(rows, pool)})
+    results = {"pairs": len(pairs), "cells": _counts(rows, pool), "throughput": throughputs(run)}
+    write_json(run.path / "results.json", results)
     return pool
 
 
@@ -97,13 +87,13 @@ def _plan(task: Task, recipe: CounterfactualBuildRecipe) -> _Plan:
     return _Plan(task, interventions, tuple(examples), recipe.seed)
 
 
-def _judge(policy: Policy, plan: _Plan, examples: list[Example]) -> list[Row]:
+def _judge(policy: Policy, model: str, plan: _Plan, examples: list[Example]) -> list[Row]:
     """All rows of a chunk: two calls, since a suggestion depends on the first answer."""
     before = predict_labels(policy, plan.task, examples)
     inserted = plan.insertions(examples, before)
     after = predict_labels(policy, plan.task, [i.example for i in inserted])
     probes = [Probe(plan.task, i, before[i.original.id], after[i.example.id], "") for i in inserted]
-    return [insertion_row(MODEL, disclose(probe)) for probe in probes]
+    return [insertion_row(model, disclose(probe)) for probe in probes]
 
 
 def balanced(rows: Iterable[Row], *, most: int, seed: int) -> list[Row]:

@@ -43,7 +43,7 @@ class Run:
 
     def __init__(self, path: str | Path, *, rank: int = 0) -> None:
         self.path, self.rank = Path(path), rank
-        self.file = self.path / (f"instances-{rank}.jsonl" if rank else "instances.jsonl")
+        self.file = self._own("instances")
 
     def open(self, recipe: Mapping[str, Any], *, device: str, seed: int) -> None:
         """Create the directory, or make sure that it belongs to this very recipe.
@@ -58,10 +58,18 @@ class Run:
         write_atomically(known, yaml.safe_dump(resolved, sort_keys=False))
         write_json(self.path / "provenance.json", provenance(device, seed))
 
+    def _own(self, kind: str) -> Path:
+        """The file that this process appends to."""
+        return self.path / (f"{kind}-{self.rank}.jsonl" if self.rank else f"{kind}.jsonl")
+
     def rows(self) -> list[Row]:
         """Every row written so far, by any process."""
         files = [self.path / "instances.jsonl", *self._shares()]
         return [row for file in files for row in read_rows(file)]
+
+    def usage(self) -> list[Row]:
+        """What every chunk so far took, in any process."""
+        return [row for file in sorted(self.path.glob("usage*.jsonl")) for row in read_rows(file)]
 
     def _shares(self) -> list[Path]:
         """The files of processes other than the first."""
@@ -74,11 +82,15 @@ class Run:
             RunError: the disk is full, or a figure is not finite; what was written before stays
                 usable.
         """
-        text = "".join(_line(row) for row in rows)
-        with _writing(self.file):
-            _cut_half_line(self.file)
-            with self.file.open("a", encoding="utf-8") as file:
-                file.write(text)
+        _append(self.file, rows)
+
+    def append_usage(self, taken: Row) -> None:
+        """Write down what a chunk took.
+
+        Raises:
+            RunError: the disk is full.
+        """
+        _append(self._own("usage"), [taken])
 
     def merge(self, order: Callable[[Row], Any]) -> list[Row]:
         """Put all rows into `instances.jsonl`, in order, and remove the other processes' files.
@@ -100,6 +112,14 @@ class Run:
         for file in self._shares():
             file.unlink()
         return rows
+
+
+def _append(file: Path, rows: Iterable[Row]) -> None:
+    text = "".join(_line(row) for row in rows)
+    with _writing(file):
+        _cut_half_line(file)
+        with file.open("a", encoding="utf-8") as handle:
+            handle.write(text)
 
 
 def _line(row: Row) -> str:

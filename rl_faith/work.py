@@ -1,35 +1,104 @@
-"""Going through examples in chunks: shared between processes, with progress, resumable."""
+"""Asking models about examples: in chunks, over several processes, with progress, resumable."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
 from accelerate import PartialState
 from tqdm import tqdm
 
+from rl_faith.policies import Policy
+from rl_faith.policies.opening import open_policy
+from rl_faith.policies.usage import Meter, Usage, throughput, total
+from rl_faith.recipes import (
+    BuildRecipe,
+    CounterfactualBuildRecipe,
+    CounterfactualEvaluateRecipe,
+    EvaluateRecipe,
+)
 from rl_faith.rows import Key, key_of
 from rl_faith.runs import Row, Run
-from rl_faith.tasks import Example
+from rl_faith.tasks import Example, Task
+
+Asking = BuildRecipe | CounterfactualBuildRecipe | EvaluateRecipe | CounterfactualEvaluateRecipe
 
 
-def start(out: str, recipe: dict[str, Any]) -> tuple[PartialState, Run, set[Key]]:
+class Plan(Protocol):
+    """One task, and what is asked about its examples."""
+
+    @property
+    def task(self) -> Task:
+        """What is asked."""
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        """What it is asked about."""
+
+    def keys(self, model: str, example: Example) -> set[Key]:
+        """The rows that the example leaves for one model."""
+
+
+P = TypeVar("P", bound=Plan)
+Judge = Callable[[Policy, str, P, list[Example]], list[Row]]
+
+
+def ask_models(
+    recipe: Asking, models: dict[str, str], plans: Sequence[P], judge: Judge[P]
+) -> Run | None:
+    """Ask every model about every task, or go on where that was stopped.
+
+    Args:
+        recipe: Says who answers, and where the run directory is.
+        models: Name and place of each.
+        plans: The tasks.
+        judge: From policy, model name, plan and some of its examples to all their rows.
+
+    Returns:
+        The run, ready to be merged; None in every process but the first.
+    """
+    state, run, done = _start(recipe)
+    for name, where in models.items():
+        left = {
+            i: rest
+            for i, plan in enumerate(plans)
+            if (rest := _missing(state, plan.examples, partial(plan.keys, name), done))
+        }
+        if left:
+            labels = [plan.task.label_words for plan in plans]
+            # Held by this call alone: a name here would keep this model beside the next one.
+            _ask(
+                run,
+                open_policy(recipe, where, labels, str(state.device)),
+                name,
+                [(plans[i], rest) for i, rest in left.items()],
+                judge,
+                done,
+                chunk=recipe.chunk,
+            )
+    state.wait_for_everyone()
+    return run if state.is_main_process else None
+
+
+def _start(recipe: Asking) -> tuple[PartialState, Run, set[Key]]:
     """Open the run in every process; return what is done already.
 
     No process writes before every process has read.
     """
     # Without an accelerator, processes find each other only when told that they are on the CPU.
     state = PartialState(cpu=not torch.accelerator.is_available())
-    run = Run(out, rank=state.process_index)
+    run = Run(recipe.out, rank=state.process_index)
     if state.is_main_process:
-        run.open(recipe, device=str(state.device), seed=recipe["seed"])
+        run.open(asdict(recipe), device=str(state.device), seed=recipe.seed)
     state.wait_for_everyone()
     done = {key_of(row) for row in run.rows()}
     state.wait_for_everyone()
     return state, run, done
 
 
-def missing(
+def _missing(
     state: PartialState,
     examples: Sequence[Example],
     keys: Callable[[Example], set[Key]],
@@ -40,18 +109,35 @@ def missing(
     return [example for example in share if not keys(example) <= done]
 
 
-def go_through(
+def _ask(
     run: Run,
-    examples: Sequence[Example],
-    judge: Callable[[list[Example]], list[Row]],
+    policy: Policy,
+    name: str,
+    asked: Sequence[tuple[P, list[Example]]],
+    judge: Judge[P],
     done: set[Key],
     *,
     chunk: int,
-    label: str,
 ) -> None:
-    """Judge the examples chunk by chunk, and write each chunk's new rows at once."""
-    rest = iter(examples)
-    with tqdm(total=len(examples), desc=label, unit="ex", disable=run.rank > 0) as bar:
-        while batch := list(islice(rest, chunk)):
-            run.append([row for row in judge(batch) if key_of(row) not in done])
-            bar.update(len(batch))
+    """Ask one model; write each chunk's new rows, and what they took, at once."""
+    meter = Meter(policy.usage)
+    for plan, examples in asked:
+        rest, label = iter(examples), f"{name} {plan.task.name}"
+        with tqdm(total=len(examples), desc=label, unit="ex", disable=run.rank > 0) as bar:
+            while batch := list(islice(rest, chunk)):
+                rows = judge(policy, name, plan, batch)
+                run.append([row for row in rows if key_of(row) not in done])
+                run.append_usage({"model": name, **vars(meter.read())})
+                bar.update(len(batch))
+
+
+def throughputs(run: Run) -> dict[str, dict[str, Any]]:
+    """What each model was asked and how fast it answered, over all processes and sittings.
+
+    Seconds are those of all processes together, so rates are those of one process.
+    """
+    taken: dict[str, list[Usage]] = {}
+    for row in run.usage():
+        name = row.pop("model")
+        taken.setdefault(name, []).append(Usage(**row))
+    return {name: throughput(total(parts)) for name, parts in taken.items()}

@@ -87,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
             if fault is None:
                 choices = [server.choice(i, p, body) for i, p in enumerate(body["prompt"])]
                 # Their order is no promise.
-                self.send({"choices": choices[::-1]})
+                self.send({"choices": choices[::-1], "usage": usage(body)})
             else:
                 fault(self)
         finally:
@@ -104,6 +104,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         """Say nothing."""
+
+
+def usage(body):
+    """Every prompt's first token was in the cache."""
+    return {"prompt_tokens_details": {"cached_tokens": len(body["prompt"])}}
 
 
 def failing(status):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from math import log
 
 from rl_faith.interventions import RandomWord
+from rl_faith.policies.usage import Usage
 from rl_faith.questions import Prediction
 from rl_faith.tasks import Example, Task
 from rl_faith.text import REDACTED, words
@@ -69,14 +70,14 @@ class Planted:
     """The policy of `TASK`.
 
     Attributes:
-        asked: How many label questions it was asked.
+        usage: Counts the label questions.
     """
 
     def __init__(self, explain: Explain, *, brittle: bool = False) -> None:
-        self._explain, self._brittle, self.asked = explain, brittle, 0
+        self._explain, self._brittle, self.usage = explain, brittle, Usage()
 
     def predict(self, questions: Sequence) -> list[Prediction]:
-        self.asked += len(questions)
+        self.usage.questions += len(questions)
         return [self._decide(q.conversation[0].content) for q in questions]
 
     def _decide(self, text: str) -> Prediction:

@@ -58,8 +58,18 @@ def results(out):
 # What a grid leaves
 
 
+def test_results_tell_what_each_model_was_asked_and_how_fast_it_answered(undisturbed):
+    told = results(undisturbed)["throughput"]
+    assert list(told) == ["base", "tuned"]
+    for taken in told.values():
+        assert taken["questions"] >= taken["distinct"] > taken["cached"]
+        assert taken["replies"] == len(TASKS) * 3 * 2 * N
+        assert taken["questions_per_second"] > 0
+        assert 0 < taken["asking_share"] <= 1
+
+
 def test_results_hold_cells(undisturbed):
-    assert list(results(undisturbed)) == ["cells"]
+    assert list(results(undisturbed)) == ["cells", "throughput"]
 
 
 def test_there_is_a_cell_for_every_model_task_style_and_budget(cells):

@@ -61,7 +61,7 @@ def history(out: Path) -> list[dict]:
 def steps(out: Path) -> list[dict]:
     timed = ("step_time", "epoch")
     found = [
-        {k: v for k, v in entry.items() if k not in timed}
+        {k: v for k, v in entry.items() if k not in timed and not k.startswith("ask/")}
         for entry in history(out)
         if "reward" in entry
     ]
@@ -93,6 +93,14 @@ def test_weights_have_moved(trained):
 
 FIGURES = ["unscored", "stale", "accuracy", "reply_characters", "valid", "faithful_all",
            "random_control"]  # fmt: skip
+
+
+def test_what_the_rewards_ask_is_logged_with_its_share_of_the_time(trained):
+    logged = [entry for entry in history(trained) if "reward" in entry]
+    for entry in logged:
+        assert entry["ask/questions"] >= entry["ask/distinct"] >= entry["ask/cached"]
+        assert entry["ask/questions_per_second"] > 0
+    assert all(0 < entry["ask/share_of_time"] < 1 for entry in logged[1:])
 
 
 @pytest.mark.parametrize("figure", FIGURES)

@@ -68,7 +68,7 @@ def test_reasoning_stands_before_the_decision_in_the_other_order():
 def test_every_input_is_asked_about_once():
     policy = Planted(tells_the_truth)
     found = probes(policy=policy)
-    assert policy.asked == len(EXAMPLES) + len(found)
+    assert policy.usage.questions == len(EXAMPLES) + len(found)
 
 
 # What came of it

@@ -11,6 +11,7 @@ from rewards.minimality import minimality
 from rewards.prediction_stability import prediction_stability
 from rewards.self_consistency import self_consistency
 from rl_faith.errors import RewardError
+from rl_faith.policies.usage import Usage
 from rl_faith.questions import Prediction, Unanswered
 from rl_faith.recipes import RewardSpec
 from rl_faith.tasks import load_task
@@ -29,7 +30,7 @@ class Planted:
     """A policy that is Negative exactly where "awful" stands, and counts its calls."""
 
     def __init__(self):
-        self.calls = []
+        self.calls, self.usage = [], Usage()
 
     def predict(self, questions):
         self.calls.append(list(questions))

@@ -107,6 +107,14 @@ def test_each_place_is_asked_once(chat, start):
     assert len(places) == len(set(places)) == longest * len(questions())
 
 
+def test_tokens_from_the_servers_cache_are_counted(chat, start):
+    policy = connect(start())
+    policy.predict(questions(3, ("Yes", "No")))
+    prompts = chat.ids([chat.text(q.conversation) for q in questions(3)])
+    assert policy.usage.prompt_tokens == sum(map(len, prompts))
+    assert policy.usage.reused_tokens == 3
+
+
 def test_prompts_that_begin_alike_are_neighbours(start):
     server = start()
     connect(server).predict(questions(20))

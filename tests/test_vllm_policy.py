@@ -145,6 +145,14 @@ def test_predictions_are_those_of_transformers(opened, kind, labels):
     assert_alike(opened(kind, "toy").predict(asked), opened("transformers", "toy").predict(asked))
 
 
+def test_tokens_from_the_engines_cache_are_counted(opened, kind):
+    policy, long = opened(kind, "toy"), "It was a fine day by the sea. " * 12
+    before = policy.usage.reused_tokens
+    for end in ("Was it?", "Was it not?"):
+        policy.predict([Question((user(long + end),), ("Yes", "No"))])
+    assert policy.usage.reused_tokens - before >= 32  # A block of the cache.
+
+
 def test_labels_of_several_tokens_are_such(opened):
     ids = [opened("transformers", "toy").chat.label_ids(label) for label in SEVERAL_TOKENS]
     assert len(ids[1]) > 1

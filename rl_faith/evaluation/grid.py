@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, cast
 
 from rl_faith.evaluation.judging import judge_policy
-from rl_faith.evaluation.models import judge_models, parse_models
+from rl_faith.evaluation.models import parse_models
 from rl_faith.evaluation.scores import Cell, score
 from rl_faith.explaining import Wish
 from rl_faith.policies import Policy
@@ -15,6 +15,7 @@ from rl_faith.rows import Key, row_of
 from rl_faith.runs import Row, write_json
 from rl_faith.styles import Budget, Style, load_style
 from rl_faith.tasks import Example, Task, load_examples, load_task
+from rl_faith.work import ask_models, throughputs
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,13 @@ class _Plan:
 def evaluate(recipe: EvaluateRecipe) -> list[Cell]:
     """Run the recipe, or go on where it was stopped; return the cells (first process only)."""
     plans = [_plan(name, recipe) for name in recipe.tasks]
-    run = judge_models(recipe, plans, partial(_judge, recipe))
+    models = parse_models(recipe.models)
+    run = ask_models(recipe, models, plans, partial(_judge, recipe))
     if run is None:
         return []
-    cells = score(run.merge(_order(list(parse_models(recipe.models)), plans)))
-    write_json(run.path / "results.json", {"cells": [cell.as_dict() for cell in cells]})
+    cells = score(run.merge(_order(list(models), plans)))
+    results = {"cells": [cell.as_dict() for cell in cells], "throughput": throughputs(run)}
+    write_json(run.path / "results.json", results)
     return cells
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from rl_faith.checks import disclose
-from rl_faith.evaluation.models import judge_models, parse_models
+from rl_faith.evaluation.models import parse_models
 from rl_faith.evaluation.phi_scores import PhiCell, score
 from rl_faith.insertion_rows import insertion_row
 from rl_faith.interventions import Intervention, load_intervention
@@ -17,6 +17,7 @@ from rl_faith.recipes import CounterfactualEvaluateRecipe
 from rl_faith.rows import Key
 from rl_faith.runs import Row, write_json
 from rl_faith.tasks import Example, Task, load_examples, load_task
+from rl_faith.work import ask_models, throughputs
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,13 @@ def _part(held_out: bool) -> str:
 def evaluate_insertions(recipe: CounterfactualEvaluateRecipe) -> list[PhiCell]:
     """Run the recipe, or go on where it was stopped; return the cells (first process only)."""
     plans = [_plan(name, recipe) for name in recipe.tasks]
-    run = judge_models(recipe, plans, partial(_judge, recipe))
+    models = parse_models(recipe.models)
+    run = ask_models(recipe, models, plans, partial(_judge, recipe))
     if run is None:
         return []
-    cells = score(run.merge(_order(list(parse_models(recipe.models)), plans)))
-    write_json(run.path / "results.json", {"cells": [cell.as_dict() for cell in cells]})
+    cells = score(run.merge(_order(list(models), plans)))
+    results = {"cells": [cell.as_dict() for cell in cells], "throughput": throughputs(run)}
+    write_json(run.path / "results.json", results)
     return cells
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from rl_faith.policies.usage import Usage
 from rl_faith.questions import Answer, Conversation, Question, Unanswered
 
 
@@ -12,6 +13,10 @@ class Policy(Protocol):
     Callers hand over everything they have in one call; sorting, batching, removing duplicates and
     caching happen inside. Results come in the order of the questions.
     """
+
+    @property
+    def usage(self) -> Usage:
+        """What was asked so far, and how long it took."""
 
     def predict(self, questions: Sequence[Question]) -> list[Answer]:
         """Return the distribution over the labels of each question."""

@@ -44,6 +44,10 @@ class Chat:
         encoded = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
         return [tuple(ids) for ids in encoded]
 
+    def reply(self, ids: Sequence[int]) -> str:
+        """What the model wrote, without special tokens and surrounding white space."""
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True)).strip()
+
     def _label_ids(self, label: str) -> tuple[int, ...]:
         """Token ids of `label` as the model's whole turn, read off the chat template itself.
 

@@ -90,8 +90,8 @@ def tokens_written(model: PreTrainedModel) -> int:
 
 def _fitting(model: PreTrainedModel, numbers: int) -> int:
     """Tokens of so many numbers each that fit into the share of the free memory."""
-    room: int = int(_SHARE * _free(model.device)) // (numbers * model.dtype.itemsize)
-    return max(1, room)
+    size = int(model.dtype.itemsize)
+    return max(1, int(_SHARE * _free(model.device)) // (numbers * size))
 
 
 def _free(device: torch.device) -> int:
@@ -99,4 +99,4 @@ def _free(device: torch.device) -> int:
     if device.type != "cuda":
         return int(psutil.virtual_memory().available)
     unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return int(torch.cuda.mem_get_info(device)[0]) + unused
+    return int(torch.cuda.mem_get_info(device)[0] + unused)

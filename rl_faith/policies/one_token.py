@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import exp
 
 from rl_faith.errors import ModelError
-from rl_faith.policies.scoring import TOO_LONG, Ids, Row, ScoringPolicy, Table
-from rl_faith.questions import Conversation, Unanswered
+from rl_faith.policies.scoring import Ids, Row, ScoringPolicy, Table
 
 # vLLM's limit on `logprob_token_ids`.
 MOST_TOKENS = 128
@@ -19,15 +18,11 @@ Told = dict[int, float]
 
 
 class OneTokenPolicy(ScoringPolicy):
-    """Asks each place once, in an order in which shared prefixes meet; backends tell and write."""
+    """Asks each place once, in an order in which shared prefixes meet; backends tell."""
 
     @abstractmethod
     def tell(self, prompts: Sequence[Ids], tokens: list[int]) -> list[Told]:
         """Log-probabilities of `tokens`, at most `MOST_TOKENS`, as the next one of each prompt."""
-
-    @abstractmethod
-    def write(self, prompts: Sequence[Ids], max_new_tokens: int) -> list[list[int]]:
-        """The greedy continuation of each prompt, up to the end of the turn."""
 
     def wanted(self, tokens: list[int]) -> list[int]:
         """The tokens to ask for so that `tokens` are known."""
@@ -43,17 +38,6 @@ class OneTokenPolicy(ScoringPolicy):
             for place, known in zip(places, answers, strict=True):
                 told[place].update(known)
         return {row: [[told[p][t] for t in tokens] for p in _places(row)] for row in rows}
-
-    def generate(
-        self, conversations: Sequence[Conversation], *, max_new_tokens: int
-    ) -> list[str | Unanswered]:
-        """Return greedy replies, without special tokens and surrounding white space."""
-        prompts = self.chat.ids([self.chat.text(c) for c in conversations])
-        fitting = sorted({p for p in prompts if len(p) + max_new_tokens <= self.longest})
-        written = self.write(fitting, max_new_tokens)
-        texts = self.chat.tokenizer.batch_decode(written, skip_special_tokens=True)
-        replies = {p: text.strip() for p, text in zip(fitting, texts, strict=True)}
-        return [replies.get(p, TOO_LONG) for p in prompts]
 
 
 def _places(row: Row) -> Iterator[Ids]:

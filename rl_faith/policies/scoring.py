@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from cachetools import LRUCache
 
 from rl_faith.policies.chat import Chat
-from rl_faith.questions import Answer, Prediction, Question, Unanswered
+from rl_faith.policies.usage import Usage
+from rl_faith.questions import Answer, Conversation, Prediction, Question, Unanswered
 
 Ids = tuple[int, ...]
 Table = list[list[float]]
@@ -32,15 +33,18 @@ class Row:
 
 
 class ScoringPolicy(ABC):
-    """Removes duplicates, caches, and puts the labels' tokens together; backends only `read`.
+    """Removes duplicates, caches, and puts the labels' tokens together; backends read and write.
 
     After the weights change, call `weights_changed()`: cached answers belong to one version.
+
+    Attributes:
+        usage: What was asked, and how long it took.
     """
 
     def __init__(self, chat: Chat, longest: int) -> None:
         self.chat, self.longest = chat, longest
         self.version = 0
-        self.asked = self.distinct = 0
+        self.usage = Usage()
         self._answers: LRUCache[tuple[str, tuple[str, ...], int], Prediction] = LRUCache(
             _CACHED_ANSWERS
         )
@@ -48,6 +52,10 @@ class ScoringPolicy(ABC):
     @abstractmethod
     def read(self, rows: Sequence[Row], tokens: list[int]) -> dict[Row, Table]:
         """Log-probabilities (positions behind the prompt, tokens) for every row."""
+
+    @abstractmethod
+    def write(self, prompts: Sequence[Ids], max_new_tokens: int) -> list[list[int]]:
+        """The greedy continuation of each of several different prompts, to the end of the turn."""
 
     def weights_changed(self) -> None:
         """Start a new version of the weights: no earlier answer is used again."""
@@ -62,11 +70,18 @@ class ScoringPolicy(ABC):
 
         A question longer than the model's context comes back as Unanswered("too_long").
         """
+        with self.usage.timing():
+            return self._predict(questions)
+
+    def _predict(self, questions: Sequence[Question]) -> list[Answer]:
         texts = {c: self.chat.text(c) for c in {q.conversation for q in questions}}
         keys = [(texts[q.conversation], q.labels, self.version) for q in questions]
         answers: dict[tuple[str, tuple[str, ...], int], Answer] = {}
-        fresh = [k for k in dict.fromkeys(keys) if k not in self._answers]
-        self.asked, self.distinct = self.asked + len(keys), self.distinct + len(fresh)
+        distinct = dict.fromkeys(keys)
+        fresh = [k for k in distinct if k not in self._answers]
+        self.usage.questions += len(keys)
+        self.usage.distinct += len(distinct)
+        self.usage.cached += len(distinct) - len(fresh)
         prompts = self.chat.ids([text for text, _, _ in fresh])
         scored = self._score(
             [(p, labels) for p, (_, labels, _) in zip(prompts, fresh, strict=True)]
@@ -77,6 +92,18 @@ class ScoringPolicy(ABC):
                 answers[key] = self._answers[key]
         self._answers.update({k: a for k, a in answers.items() if isinstance(a, Prediction)})
         return [answers[key] for key in keys]
+
+    def generate(
+        self, conversations: Sequence[Conversation], *, max_new_tokens: int
+    ) -> list[str | Unanswered]:
+        """Return greedy replies, without special tokens and surrounding white space."""
+        with self.usage.timing():
+            prompts = self.chat.ids([self.chat.text(c) for c in conversations])
+            fitting = sorted({p for p in prompts if len(p) + max_new_tokens <= self.longest})
+            written = self.write(fitting, max_new_tokens)
+            replies = dict(zip(fitting, map(self.chat.reply, written), strict=True))
+        self.usage.replies += len(prompts)
+        return [replies.get(prompt, TOO_LONG) for prompt in prompts]
 
     def _score(self, asked: Sequence[tuple[Ids, tuple[str, ...]]]) -> list[Answer]:
         """One answer for each prompt and its labels."""

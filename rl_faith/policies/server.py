@@ -111,15 +111,23 @@ class ServerPolicy(OneTokenPolicy):
         parts = [prompts[i : i + size] for i in range(0, len(prompts), size)]
         bodies = [{**_GREEDY, **how, "prompt": part} for part in parts]
         answers = self._fleet.ask(
-            bodies, lambda body, told: [read(c) for c in _choices(body, told)]
+            bodies, lambda body, told: ([read(c) for c in _choices(body, told)], _reused(told))
         )
-        return [one for answer in answers for one in answer]
+        self.usage.prompt_tokens += sum(map(len, prompts))
+        self.usage.reused_tokens += sum(reused for _, reused in answers)
+        return [one for told, _ in answers for one in told]
 
 
 def _choices(body: Body, answer: dict[str, Any]) -> list[Choice]:
     """One for each prompt, in their order."""
     choices = {int(choice["index"]): choice for choice in answer["choices"]}
     return [choices[i] for i in range(len(body["prompt"]))]
+
+
+def _reused(answer: dict[str, Any]) -> int:
+    """Tokens of the prompts that were in the server's cache, as far as it tells."""
+    details = (answer.get("usage") or {}).get("prompt_tokens_details") or {}
+    return int(details.get("cached_tokens") or 0)
 
 
 def _first_step(choice: Choice) -> Told:

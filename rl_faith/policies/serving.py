@@ -110,7 +110,9 @@ def engine_settings() -> dict[str, Any]:
 
 def flags(served: Served) -> list[str]:
     """The same for `vllm serve`, under the names by which the recipes ask."""
-    settings = engine_settings() | {"max_logprobs": -1, "served_model_name": served.name}
+    settings = engine_settings() | {
+        "max_logprobs": -1, "served_model_name": served.name, "enable_prompt_tokens_details": True,
+    }  # fmt: skip
     if served.adapter:
         settings |= {"enable_lora": True, "max_lora_rank": served.rank}
         settings["lora_modules"] = f"{served.adapter}={served.adapter}"

@@ -17,7 +17,7 @@ from rl_faith.policies.chat import Chat
 from rl_faith.policies.one_token import OneTokenPolicy, Told
 from rl_faith.policies.scoring import Ids, Row, Table
 from rl_faith.policies.transformers import TransformersPolicy
-from rl_faith.questions import Answer, Conversation, Question, Unanswered
+from rl_faith.questions import Answer, Question
 
 
 def live_policy(trainer: Any, tokenizer: PreTrainedTokenizerBase) -> "LivePolicy | EnginePolicy":
@@ -51,12 +51,10 @@ class LivePolicy(TransformersPolicy):
         with self._gathered():
             return super().read(rows, tokens)
 
-    def generate(
-        self, conversations: Sequence[Conversation], *, max_new_tokens: int
-    ) -> list[str | Unanswered]:
-        """As `TransformersPolicy.generate`."""
+    def write(self, prompts: Sequence[Ids], max_new_tokens: int) -> list[list[int]]:
+        """As `TransformersPolicy.write`."""
         with self._gathered():
-            return super().generate(conversations, max_new_tokens=max_new_tokens)
+            return super().write(prompts, max_new_tokens)
 
     @contextmanager
     def _gathered(self) -> Iterator[None]:

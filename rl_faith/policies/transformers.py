@@ -13,9 +13,8 @@ from rl_faith.policies.chat import Chat
 from rl_faith.policies.forward import read_padded, read_tree, takes_trees
 from rl_faith.policies.loading import load_model, load_tokenizer
 from rl_faith.policies.memory import Budget, tokens_read, tokens_written
-from rl_faith.policies.scoring import TOO_LONG, Ids, Row, ScoringPolicy, Table
+from rl_faith.policies.scoring import Ids, Row, ScoringPolicy, Table
 from rl_faith.policies.trees import distinct_tokens, trees
-from rl_faith.questions import Conversation, Unanswered
 
 # At most so many tokens per batch. A processor reads fastest what stays in its cache; writing goes
 # token by token and gains from many rows at once. A tree's mask grows with its square.
@@ -57,16 +56,14 @@ class TransformersPolicy(ScoringPolicy):
 
     def read(self, rows: Sequence[Row], tokens: list[int]) -> dict[Row, Table]:
         """Log-probabilities (positions behind the prompt, tokens) for every row."""
+        sequences = [row.ids for row in rows]
+        total, needed = sum(map(len, sequences)), distinct_tokens(sequences)
+        self.usage.prompt_tokens += total
         with _asking(self.model):
-            if self._share_beginnings(rows):
+            # Trees are worth their mask where they spare enough.
+            if needed <= _WORTH * total and self._takes_trees:
                 return self._laid.spend(rows, partial(self._read_trees, tokens))
             return self._reading.spend(rows, partial(self._read_batches, tokens))
-
-    def _share_beginnings(self, rows: Sequence[Row]) -> bool:
-        """Whether trees spare enough tokens to be worth their mask."""
-        sequences = [row.ids for row in rows]
-        total = sum(map(len, sequences))
-        return distinct_tokens(sequences) <= _WORTH * total and self._takes_trees
 
     @cached_property
     def _takes_trees(self) -> bool:
@@ -83,27 +80,25 @@ class TransformersPolicy(ScoringPolicy):
         self, tokens: list[int], rows: Sequence[Row], max_tokens: int
     ) -> Iterator[dict[Row, Table]]:
         for tree in trees([row.ids for row in rows], max_tokens=max_tokens):
+            whole = sum(map(len, tree.sequences.values()))
+            self.usage.reused_tokens += whole - len(tree.tokens)
             yield read_tree(self.model, rows, tree, tokens)
 
-    def generate(
-        self, conversations: Sequence[Conversation], *, max_new_tokens: int
-    ) -> list[str | Unanswered]:
-        """Return greedy replies, without special tokens and surrounding white space."""
-        prompts = self.chat.ids([self.chat.text(c) for c in conversations])
-        fitting = [p for p in dict.fromkeys(prompts) if len(p) + max_new_tokens <= self.longest]
+    def write(self, prompts: Sequence[Ids], max_new_tokens: int) -> list[list[int]]:
+        """The greedy continuation of each of several different prompts, padded at its end."""
         with _asking(self.model):
-            written = self._writing.spend(fitting, partial(self._write_batches, max_new_tokens))
-        return [written.get(prompt, TOO_LONG) for prompt in prompts]
+            written = self._writing.spend(prompts, partial(self._write_batches, max_new_tokens))
+        return [written[prompt] for prompt in prompts]
 
     def _write_batches(
         self, max_new_tokens: int, prompts: Sequence[Ids], max_tokens: int
-    ) -> Iterator[dict[Ids, str]]:
+    ) -> Iterator[dict[Ids, list[int]]]:
         lengths = [len(prompt) + max_new_tokens for prompt in prompts]
         for batch in by_length(lengths, max_tokens=max_tokens):
             chosen = [prompts[i] for i in batch]
             yield dict(zip(chosen, self._write(chosen, max_new_tokens), strict=True))
 
-    def _write(self, prompts: Sequence[Ids], max_new_tokens: int) -> list[str]:
+    def _write(self, prompts: Sequence[Ids], max_new_tokens: int) -> list[list[int]]:
         """Greedy continuation of prompts padded on the left."""
         tokenizer, width = self.chat.tokenizer, max(map(len, prompts))
         pad = tokenizer.pad_token_id
@@ -120,8 +115,8 @@ class TransformersPolicy(ScoringPolicy):
         whole = self.model.generate(
             input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=config
         )
-        texts = tokenizer.batch_decode(whole[:, width:], skip_special_tokens=True)
-        return [text.strip() for text in texts]
+        written: list[list[int]] = whole[:, width:].tolist()
+        return written
 
 
 @contextmanager

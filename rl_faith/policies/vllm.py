@@ -84,6 +84,8 @@ class VLLMPolicy(OneTokenPolicy):
             use_tqdm=False,
             lora_request=self._adapter,
         )
+        self.usage.prompt_tokens += sum(map(len, prompts))
+        self.usage.reused_tokens += sum(one.num_cached_tokens or 0 for one in done)
         return [one.outputs[0] for one in done]
 
 

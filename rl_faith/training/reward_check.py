@@ -4,7 +4,6 @@ A reward that does not prefer the true explanations of `trials` would train some
 """
 
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -19,6 +18,7 @@ from rl_faith.errors import DataError, RewardError
 from rl_faith.evaluation.tables import plain_table, signed
 from rl_faith.policies import Policy
 from rl_faith.policies.transformers import TransformersPolicy
+from rl_faith.policies.usage import Meter
 from rl_faith.questions import assistant, to_chat
 from rl_faith.recipes import CounterfactualGRPORecipe, GRPORecipe, RewardSpec
 from rl_faith.stats import Estimate, bootstrap_mean
@@ -79,10 +79,10 @@ def check_rewards(
         reward = Reward(load_reward(spec.function), spec, Batch(panel))
         reward.check([*trials[0].row, "initial_prediction"])
         log.info("check-reward: scoring %d of them with %s", len(KINDS) * len(trials), spec.name)
-        start, asked = time.perf_counter(), policy.asked
+        meter = Meter(policy.usage)
         values = reward(**as_trl_gives(trials))
-        rate = (policy.asked - asked) / (time.perf_counter() - start)
-        found.append(_separation(spec.name, values, rate))
+        taken = meter.read()
+        found.append(_separation(spec.name, values, taken.questions / taken.seconds))
         total = [_added(t, v, spec.weight) for t, v in zip(total, values, strict=True)]
     return [*found, _separation("sum", total, 0.0)]
 

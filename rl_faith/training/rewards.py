@@ -12,13 +12,15 @@ import importlib.util
 import inspect
 import logging
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from rl_faith.errors import RewardError
+from rl_faith.policies.usage import Meter, Usage, throughput
 from rl_faith.recipes import RewardSpec
 from rl_faith.training.panel import Panel
 
@@ -172,6 +174,7 @@ class Batch:
 
     def __init__(self, panel: Panel) -> None:
         self._panel, self._taken = panel, None
+        self._ended: float | None = None
 
     def take(self, given: Mapping[str, Any]) -> None:
         """Judge the batch, unless it is the one judged last; log what came of it."""
@@ -184,7 +187,10 @@ class Batch:
             dict(zip(given_columns, row, strict=True))
             for row in zip(*given_columns.values(), strict=True)
         ]
+        meter = Meter(self._panel.policy.usage)
         judged = self._panel.judge(rows, [reply_of(c) for c in given["completions"]])
+        for name, value in self._asking(meter.read()):
+            given["log_metric"](name, value)
         self.fixtures = {
             "repredict": self._panel.repredict,
             "questions": self._panel.questions(rows),
@@ -196,6 +202,17 @@ class Batch:
             given["log_metric"](name, value)
         for name, values in self._panel.columns(judged).items():
             given["log_extra"](name, values)
+
+    def _asking(self, taken: Usage) -> Iterator[tuple[str, float]]:
+        """What judging asked, and its share of the time since the batch before was judged."""
+        known = throughput(taken)
+        for name in ("questions", "distinct", "cached", "questions_per_second", "prefix_hit_rate"):
+            if known[name] is not None:
+                yield f"ask/{name}", known[name]
+        now = time.perf_counter()
+        if self._ended is not None:
+            yield "ask/share_of_time", taken.seconds / (now - self._ended)
+        self._ended = now
 
 
 def reply_of(completion: Sequence[Mapping[str, str]]) -> str:

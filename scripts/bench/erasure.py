@@ -9,6 +9,7 @@ asks for it first.
 Ways:
 
 - rl-faith: all 40 texts in one call, nothing cached.
+- rl-faith, vLLM: the same through an engine; only where vLLM is installed.
 - Captum: `FeatureAblation` on a 0/1 vector with one entry per word, the usual way for texts; the
   forward function writes the text that the vector stands for and runs the model.
 - Captum, 16 per pass: the same with `perturbations_per_eval=16`.
@@ -38,6 +39,7 @@ from timing import REPETITIONS, report, rows_of, save, side_by_side
 
 from rl_faith.erasure import erasure_questions, influences
 from rl_faith.policies.loading import load_tokenizer
+from rl_faith.policies.scoring import ScoringPolicy
 from rl_faith.policies.transformers import TransformersPolicy
 from rl_faith.questions import to_chat
 from rl_faith.recipes import ALL_TASKS
@@ -46,7 +48,10 @@ from rl_faith.text import REDACTED, redact
 
 TEXTS = 200
 AT_A_TIME = TEXTS // REPETITIONS
-TARGETS = {"Captum": 5.0, "inseq": 5.0}
+TARGETS = {"rl-faith": 5.0, "rl-faith, vLLM": 10.0}
+"""How much faster than Captum and inseq."""
+
+OTHERS = ("Captum", "inseq")
 PLACEHOLDER = f" {REDACTED}"
 """The token of the embedded model's tokenizer."""
 
@@ -83,7 +88,8 @@ def main(out: Path) -> None:
     batches = [texts[i * AT_A_TIME : (i + 1) * AT_A_TIME] for i in range(REPETITIONS)]
     ways: dict[str, Callable[[Sequence[Text]], Values]] = {"rl-faith": partial(by_us, policy)}
     missing = {}
-    for name, maker in (("Captum", captum_ways), ("inseq", inseq_ways)):
+    others = (("vLLM", engine_ways), ("Captum", captum_ways), ("inseq", inseq_ways))
+    for name, maker in others:
         try:
             made = maker(policy)
             for way in made.values():
@@ -102,14 +108,16 @@ def main(out: Path) -> None:
         seconds["inseq, words' share"] = [
             s * share for s, share in zip(seconds["inseq"], shares, strict=True)
         ]
-    rows = rows_of(seconds, ours="rl-faith", targets=TARGETS)
-    for row in rows:
-        if row["way"] in results and row["way"] != "rl-faith":
-            row["max difference"] = difference(row["way"], results)
     count = sum(len(t.places) for t in texts)
-    report(f"{AT_A_TIME} texts of {TEXTS} a time, {count} words in all", rows)
+    tables = {}
+    for ours in (name for name in TARGETS if name in seconds):
+        tables[ours] = rows_of(seconds, ours=ours, targets=dict.fromkeys(OTHERS, TARGETS[ours]))
+        for row in tables[ours]:
+            if row["way"] in results and row["way"] != "rl-faith":
+                row["max difference"] = difference(row["way"], results)
+        report(f"{AT_A_TIME} texts of {TEXTS} a time, {count} words; times {ours}", tables[ours])
     print(f"{left_out} texts left out: a word that is not one token")
-    save(out, {"texts": TEXTS, "words": count, "rows": rows, "missing": missing})
+    save(out, {"texts": TEXTS, "words": count, "rows": tables, "missing": missing})
 
 
 def choose(policy: TransformersPolicy) -> tuple[list[Text], int]:
@@ -142,7 +150,14 @@ def read(policy: TransformersPolicy, task: Task, example: Example) -> Text | Non
     return Text(task, example, prompt, tuple(places), len(whole))
 
 
-def by_us(policy: TransformersPolicy, texts: Sequence[Text]) -> Values:
+def engine_ways(_: TransformersPolicy) -> dict[str, Callable[[Sequence[Text]], Values]]:
+    """This toolkit through a vLLM engine."""
+    from rl_faith.policies.vllm import VLLMPolicy  # noqa: PLC0415 - may be missing
+
+    return {"rl-faith, vLLM": partial(by_us, VLLMPolicy.load("toy"))}
+
+
+def by_us(policy: ScoringPolicy, texts: Sequence[Text]) -> Values:
     """This toolkit, from examples to influences."""
     policy.weights_changed()
     asked = [erasure_questions(t.task, t.example) for t in texts]
