@@ -67,6 +67,7 @@ def _add_stages(commands: Any) -> None:
         "check-reward", help="try a recipe's rewards on explanations of known worth", epilog=_EPILOG
     )
     rewards.add_argument("recipe", help="a GRPO recipe (YAML)")
+    _add_backend(rewards)
     rewards.set_defaults(run=_check_reward)
 
 
@@ -95,13 +96,17 @@ def _add_explain(commands: Any) -> None:
     explain.add_argument("--context", default="", help="the second input (SNLI's hypothesis)")
     explain.add_argument("--gold", default="", help="the right label, if known")
     explain.add_argument("--budget", choices=["one", "multi"], default="one")
-    explain.add_argument(
-        "--policy", choices=["transformers", "vllm", "server"], default="transformers"
-    )
-    explain.add_argument("--base-urls", nargs="+", help="where the servers are (--policy server)")
+    _add_backend(explain)
     explain.add_argument("--dtype", default="float32")
     explain.add_argument("--max-new-tokens", type=int, default=128)
     explain.set_defaults(run=_explain)
+
+
+def _add_backend(command: Any) -> None:
+    command.add_argument(
+        "--policy", choices=["transformers", "vllm", "server"], default="transformers"
+    )
+    command.add_argument("--base-urls", nargs="+", help="where the servers are (--policy server)")
 
 
 def _add_doctor(commands: Any) -> None:
@@ -140,7 +145,7 @@ def _check_reward(given: argparse.Namespace, rest: list[str]) -> None:
     check_arguments("grpo", arguments)
     from rl_faith.training.reward_check import run  # noqa: PLC0415 - brings torch
 
-    run(arguments)
+    run(arguments, given.policy, given.base_urls)
 
 
 def _compare(given: argparse.Namespace, rest: list[str]) -> None:

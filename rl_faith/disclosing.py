@@ -30,6 +30,9 @@ _SILENT = (
     'What counted was "{one}", together with "{two}".',
     'My answer follows from "{one}" and "{two}".',
 )
+FRAMES = (*_WORD, *_SUGGESTION, *_SILENT)
+"""Every wording, with places for what is named."""
+
 _LONG_ENOUGH = 4
 
 

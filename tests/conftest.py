@@ -177,23 +177,6 @@ def sft_overrides(built: Path, out: Path) -> list[str]:
     return [part for key, value in given.items() for part in (f"--{key}", str(value))]
 
 
-@pytest.fixture(scope="session")
-def tweet_words(tmp_path_factory) -> Path:
-    """An intervention of a user's own: words that matter to the embedded model, and others."""
-    path = tmp_path_factory.mktemp("words") / "tweet_words.yaml"
-    words = {
-        "kind": "random_word", "name": "tweet_words",
-        "adjectives": ["awful", "terrible", "wonderful", "amazing", "local", "usual", "green"],
-        "adverbs": ["not", "never", "really", "always"],
-        "nouns": ["movie", "phone", "coffee", "train", "weather", "game", "concert", "pizza",
-                  "class", "weekend", "song", "book", "teacher", "office"],
-        "verbs": ["love", "adore", "treasure", "like", "enjoy", "recommend", "dislike", "regret",
-                  "avoid", "hate", "despise", "loathe", "is", "was", "seems", "looks"],
-    }  # fmt: skip
-    path.write_text(yaml.safe_dump(words))
-    return path
-
-
 MOOD = """
 question: "Review: {input}\\nIs it good? Answer 'Good' or 'Bad'."
 labels: {Good: up, Bad: down}

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rl_faith.policies.opening import Backend
 from rl_faith.recipes import GRPORecipe
 from rl_faith.training.reward_check import check_rewards
 from rl_faith.training.trials import KINDS
@@ -21,7 +22,7 @@ def recipe_with(folder, *rewards):
 @pytest.fixture(scope="module")
 def separations():
     rewards = [{"function": "self_consistency"}, {"function": "format", "weight": 0.5}]
-    return check_rewards(GRPORecipe(rewards=rewards, data="toy", tasks=["snli"]), "toy", "float32")
+    return check_rewards(GRPORecipe(rewards=rewards, data="toy", tasks=["snli"]), "toy", Backend())
 
 
 def test_self_consistency_tells_true_from_false_and_broken(separations):

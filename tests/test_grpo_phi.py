@@ -16,37 +16,18 @@ from rl_faith.training.arguments import parse_training
 from rl_faith.training.grpo import make_trainer, train
 from rl_faith.training.insertion_data import insertion_rows
 
-TOY = Path("recipes/toy/grpo-self-consistency.yaml")
-BUILD = {
-    "stage": "build", "test": "counterfactual", "model_name_or_path": "toy", "data": "toy",
-    "tasks": ["sentiment140"], "examples_per_task": 24,
-}  # fmt: skip
-OF_THE_OTHER_TEST = ("data", "tasks", "styles", "budgets", "examples_per_task")
-
-
-def recipe_with(folder, **reward):
-    """The toy's recipe for the counterfactual test."""
-    toy = yaml.safe_load(TOY.read_text())
-    kept = {key: value for key, value in toy.items() if key not in OF_THE_OTHER_TEST}
-    rewards = [{"function": "phi_cct", "args": reward}]
-    path = folder / "recipe.yaml"
-    path.write_text(
-        yaml.safe_dump({**kept, "test": "counterfactual", "pool": "", "rewards": rewards})
-    )
-    return path
+RECIPE = "recipes/toy/grpo-phi.yaml"
+BUILD = "recipes/toy/phi-build.yaml"
 
 
 @pytest.fixture(scope="module")
-def pool(tmp_path_factory, tweet_words):
+def pool(tmp_path_factory):
     out = tmp_path_factory.mktemp("pool")
-    recipe = {**BUILD, "out": str(out), "interventions": [str(tweet_words), "user_bias"]}
-    (out.parent / "pool.yaml").write_text(yaml.safe_dump(recipe))
-    main(["build", "--config", str(out.parent / "pool.yaml")])
+    main(["build", "--config", BUILD, "--out", str(out), "--examples_per_task", "24"])
     return out
 
 
-def parsed(out, pool, config=None, **changed):
-    config = config or recipe_with(Path(pool), form="match", impact="current")
+def parsed(out, pool, config=RECIPE, **changed):
     given = {
         "output_dir": out, "pool": pool, "max_steps": 4, "save_steps": 2, "save_total_limit": 9,
         "logging_steps": 1, "num_generations": 4, "per_device_train_batch_size": 16,
@@ -84,7 +65,7 @@ def test_figure_is_logged_at_every_step(trained, figure):
 def test_held_out_insertions_are_judged_before_and_while_training(trained):
     judged = [e for e in history(trained) if "eval_phi" in e]
     assert [entry["step"] for entry in judged] == [0, 2, 4]
-    assert "eval_sentiment140_tweet_words_phi" in judged[0]
+    assert "eval_strategyqa_toy_word_phi" in judged[0]
 
 
 def test_match_pays_for_mentioning_exactly_what_matters(trained):
@@ -121,7 +102,10 @@ def test_stopped_it_goes_on_with_the_same_figures(pool, trained, tmp_path):
 @pytest.mark.parametrize("form", ["youden", "zproduct", "influence"])
 @pytest.mark.parametrize("impact", ["frozen", "current"])
 def test_every_form_trains(pool, tmp_path, form, impact):
-    path = recipe_with(tmp_path, form=form, impact=impact, graded=True)
+    reward = {"function": "phi_cct", "args": {"form": form, "impact": impact, "graded": True}}
+    recipe = {**yaml.safe_load(Path(RECIPE).read_text()), "rewards": [reward]}
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(recipe))
     train(*parsed(tmp_path / "out", pool, path, max_steps=2, eval_steps=9))
     assert len(steps(tmp_path / "out")) == 2
 
@@ -135,10 +119,10 @@ def test_no_example_is_both_trained_on_and_watched(pool):
 
 def test_one_intervention_can_be_trained_on_alone(pool):
     recipe = CounterfactualGRPORecipe(
-        rewards=[], pool=str(pool), interventions=["tweet_words"], held_out_examples=4
+        rewards=[], pool=str(pool), interventions=["user_bias"], held_out_examples=4
     )
     rows, watched = insertion_rows(recipe, seed=0)
-    assert {r["intervention"] for r in [*rows, *watched]} == {"tweet_words"}
+    assert {r["intervention"] for r in [*rows, *watched]} == {"user_bias"}
 
 
 def test_every_insertion_can_be_trained_on(pool):

@@ -13,16 +13,17 @@ from rl_faith.policies.transformers import TransformersPolicy
 from rl_faith.runs import read_rows
 
 RECIPE = {
-    "stage": "evaluate", "test": "counterfactual", "models": ["one=toy", "two=toy"], "data": "toy",
-    "tasks": ["sentiment140"], "examples_per_task": 8,
+    "stage": "evaluate", "test": "counterfactual", "data": "toy",
+    "models": ["one=toy-errands", "two=toy-errands"],
+    "tasks": ["strategyqa"], "interventions": ["toy_word", "user_bias"], "examples_per_task": 8,
     "max_new_tokens": 24, "out": "unused",
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory, tweet_words):
+def recipe(tmp_path_factory):
     path = tmp_path_factory.mktemp("recipe") / "phi.yaml"
-    path.write_text(yaml.safe_dump({**RECIPE, "interventions": [str(tweet_words), "user_bias"]}))
+    path.write_text(yaml.safe_dump(RECIPE))
     return path
 
 
@@ -38,28 +39,26 @@ def test_every_part_has_a_cell_for_every_model(evaluated):
     assert [(c["model"], c["intervention"], c["part"]) for c in cells] == [
         (model, *cell)
         for model in ("one", "two")
-        for cell in (("tweet_words", "train"), ("user_bias", "train"), ("user_bias", "held_out"))
+        for cell in (("toy_word", "train"), ("user_bias", "train"), ("user_bias", "held_out"))
     ]
 
 
 def test_every_row_has_an_explanation(evaluated):
     rows = read_rows(evaluated / "instances.jsonl")
-    assert all(isinstance(row["reply"], str) and row["reply_words"] >= 0 for row in rows)
+    assert all(row["reply"] and row["reply_words"] for row in rows)
 
 
-def test_each_distinct_question_is_asked_once(recipe, tmp_path, monkeypatch):
-    policies, load = [], TransformersPolicy.load
+def test_each_distinct_question_is_asked_once(evaluated):
+    rows = read_rows(evaluated / "instances.jsonl")
+    texts = {row["input"] for row in rows} | {row["input_before"] for row in rows}
+    for taken in json.loads((evaluated / "results.json").read_text())["throughput"].values():
+        assert taken["distinct"] - taken["cached"] == len(texts)
 
-    def loaded(*arguments, **more):
-        policies.append(load(*arguments, **more))
-        return policies[-1]
 
-    monkeypatch.setattr(TransformersPolicy, "load", loaded)
-    main(["evaluate", "--config", str(recipe), "--out", str(tmp_path), "--models", "one=toy"])
-    rows = read_rows(tmp_path / "instances.jsonl")
-    assert policies[0].asked == len(
-        {row["input"] for row in rows} | {r["input_before"] for r in rows}
-    )
+def test_what_was_asked_is_still_told_after_another_start(recipe, evaluated):
+    before = json.loads((evaluated / "results.json").read_text())["throughput"]
+    main(["evaluate", "--config", str(recipe), "--out", str(evaluated)])
+    assert json.loads((evaluated / "results.json").read_text())["throughput"] == before
 
 
 def test_finished_it_asks_nothing_when_started_again(recipe, evaluated, monkeypatch):

@@ -17,16 +17,17 @@ from rl_faith.runs import read_rows
 from rl_faith.tasks import load_task
 
 RECIPE = {
-    "stage": "build", "test": "counterfactual", "model_name_or_path": "toy", "data": "toy",
-    "tasks": ["sentiment140"], "examples_per_task": 24,
+    "stage": "build", "test": "counterfactual", "model_name_or_path": "toy-errands",
+    "data": "toy",
+    "tasks": ["strategyqa"], "interventions": ["toy_word", "user_bias"], "examples_per_task": 24,
     "chunk": 2, "out": "unused",
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory, tweet_words):
+def recipe(tmp_path_factory):
     path = tmp_path_factory.mktemp("recipe") / "pool.yaml"
-    path.write_text(yaml.safe_dump({**RECIPE, "interventions": [str(tweet_words), "user_bias"]}))
+    path.write_text(yaml.safe_dump(RECIPE))
     return path
 
 
@@ -42,11 +43,10 @@ def rows(pool):
     return read_rows(pool / "instances.jsonl")
 
 
-def test_each_example_gets_words_and_sixteen_phrases(rows):
+def test_each_example_gets_sixteen_words_and_sixteen_phrases(rows):
     counts = Counter((row["original"], row["intervention"]) for row in rows)
     assert len(counts) == 2 * 24
-    assert {n for (_, kind), n in counts.items() if kind == "user_bias"} == {16}
-    assert all(0 < n <= 16 for n in counts.values())
+    assert set(counts.values()) == {16}
 
 
 def test_no_phrase_that_is_kept_from_training_is_built(rows):
@@ -54,7 +54,7 @@ def test_no_phrase_that_is_kept_from_training_is_built(rows):
 
 
 def test_impact_is_that_of_one_question_at_a_time(rows):
-    policy, task = TransformersPolicy.load("toy"), load_task("sentiment140")
+    policy, task = TransformersPolicy.load("toy-errands"), load_task("strategyqa")
     for row in rows[::40]:
         insertion = insertion_of(row)
         before, after = (
@@ -62,19 +62,20 @@ def test_impact_is_that_of_one_question_at_a_time(rows):
         )
         assert row["impact"] == (before.label != after.label)
         assert row["tvd"] == pytest.approx(
-            abs(before.probability("Positive") - after.probability("Positive")), abs=1e-4
+            abs(before.probability("Yes") - after.probability("Yes")), abs=1e-4
         )
 
 
 def test_some_insertions_matter_and_most_do_not(rows):
-    impacts = [row["impact"] for row in rows if row["intervention"] == "tweet_words"]
-    assert 0.05 < sum(impacts) / len(impacts) < 0.5
+    for intervention in ("toy_word", "user_bias"):
+        impacts = [row["impact"] for row in rows if row["intervention"] == intervention]
+        assert 0.05 < sum(impacts) / len(impacts) < 0.35
 
 
-def test_half_of_the_pool_matters(pool):
+def test_half_of_the_pool_matters_for_each_intervention(pool):
     counts = Counter((row["intervention"], row["impact"]) for row in read_rows(pool / "pool.jsonl"))
-    assert counts["tweet_words", True] == counts["tweet_words", False] > 0
-    assert counts["user_bias", True] == counts["user_bias", False]
+    assert counts["toy_word", True] == counts["toy_word", False] > 0
+    assert counts["user_bias", True] == counts["user_bias", False] > 0
 
 
 def test_truthful_disclosures_name_exactly_what_mattered(pool, rows):

@@ -13,11 +13,14 @@ from rl_faith.errors import TaskError
 from rl_faith.questions import Conversation, to_chat
 from rl_faith.tasks.task import Example, load_task
 from rl_faith.text import REDACTED, align_redaction, edit_distance, fold, redact, words
-from rl_faith.toy import MODEL_DIR, corpus, examples, make
-from rl_faith.toy.corpus import GRAMMARS
+from rl_faith.toy import MODELS, corpus, examples, make
+from rl_faith.toy.corpus import ALL, GRAMMARS
 from rl_faith.toy.dialogues import dialogues
+from rl_faith.toy.muon import Muon
+from rl_faith.toy.tokenizer import train_tokenizer
 
-TASKS = tuple(GRAMMARS)
+TASKS, EVERY = tuple(GRAMMARS), tuple(ALL)
+MODEL_DIR = MODELS["toy"]
 N = 100
 
 
@@ -110,7 +113,7 @@ def _is_edit(text: str, style: str, told: object, budget: str) -> bool:
 # Corpora
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", EVERY)
 def test_corpora_are_balanced_disjoint_and_of_the_promised_size(name):
     train, test = examples(name, "train"), examples(name, "test")
     assert (len(train), len(test)) == (6000, 2000)
@@ -121,7 +124,7 @@ def test_corpora_are_balanced_disjoint_and_of_the_promised_size(name):
         assert max(counts) - min(counts) <= 1
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", EVERY)
 def test_corpora_are_the_same_every_time(name):
     before = examples(name, "test")
     corpus.data.cache_clear()
@@ -262,8 +265,9 @@ def test_sampling_varies_the_word(say):
 # The script
 
 
-def test_make_writes_a_model_that_loads(tmp_path):
-    make.make(tmp_path, seed=0, steps=3)
+@pytest.mark.parametrize("name", list(MODELS))
+def test_make_writes_a_model_that_loads(name, tmp_path):
+    make.make(name, tmp_path, seed=0, steps=3)
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path, dtype="auto")
     again = AutoTokenizer.from_pretrained(tmp_path)
     chat = [{"role": "system", "content": "x"}, {"role": "user", "content": "hi"}]
@@ -272,3 +276,28 @@ def test_make_writes_a_model_that_loads(tmp_path):
     )
     assert loaded(**batch).logits.isfinite().all()
     assert again.decode(batch["input_ids"][0]) == "<|user|>hi<|end|><|assistant|>"
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_make_trains_the_tokenizer_that_is_shipped(name, tmp_path):
+    train_tokenizer(make.TRAINING[name].lexicon()).save_pretrained(tmp_path)
+    made, shipped = (
+        json.loads((folder / "tokenizer.json").read_text()) for folder in (tmp_path, MODELS[name])
+    )
+    assert made == shipped
+
+
+def test_our_muon_goes_where_torchs_goes():
+    torch.manual_seed(0)
+    start, grads = torch.randn(24, 40), torch.randn(5, 24, 40)
+    ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    optimizers = [
+        Muon([ours], lr=0.01, weight_decay=0.1),
+        torch.optim.Muon([theirs], lr=0.01, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
+    ]
+    for grad in grads:
+        ours.grad, theirs.grad = grad.clone(), grad.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    moved = (theirs - start).norm()
+    assert (ours - theirs).norm() < 0.02 * moved  # bfloat16 against single precision

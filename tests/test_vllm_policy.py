@@ -17,14 +17,16 @@ vllm = pytest.importorskip("vllm")
 from rl_faith.errors import ModelError  # noqa: E402
 from rl_faith.policies import vllm as engines  # noqa: E402
 from rl_faith.policies.loading import load_model, load_tokenizer  # noqa: E402
+from rl_faith.policies.opening import Backend  # noqa: E402
 from rl_faith.policies.server import ServerPolicy  # noqa: E402
 from rl_faith.policies.transformers import TransformersPolicy  # noqa: E402
 from rl_faith.policies.vllm import VLLMPolicy  # noqa: E402
 from rl_faith.questions import Question, Unanswered, user  # noqa: E402
-from rl_faith.recipes import ALL_TASKS  # noqa: E402
+from rl_faith.recipes import ALL_TASKS, GRPORecipe  # noqa: E402
 from rl_faith.runs import read_rows  # noqa: E402
 from rl_faith.tasks import load_examples, load_task  # noqa: E402
 from rl_faith.text import redact  # noqa: E402
+from rl_faith.training.reward_check import check_rewards  # noqa: E402
 
 pytestmark = [pytest.mark.vllm, pytest.mark.slow]
 
@@ -241,6 +243,14 @@ def grids(url, tuned, tmp_path_factory):
 
 def test_grid_is_the_same_by_every_policy(grids, kind):
     assert_same(grids[kind], grids["transformers"], within=1e-3)
+
+
+def test_rewards_are_checked_through_a_server(url):
+    recipe = GRPORecipe(
+        rewards=[{"function": "self_consistency"}], data="toy", tasks=["sentiment140"]
+    )
+    found = check_rewards(recipe, "toy", Backend("server", base_urls=[url]))
+    assert all(one.tells_apart for one in found)
 
 
 def test_engine_ends_with_its_grid(grids):

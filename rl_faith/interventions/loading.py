@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from difflib import get_close_matches
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,16 @@ _KINDS: dict[str, type[RandomWord] | type[UserBias]] = {
     "random_word": RandomWord,
     "user_bias": UserBias,
 }
+_SHIPPED = ("toy_word",)
+"""Interventions that come as files."""
+
 _COUNTS = ("positions", "words", "phrases_per_example")
 
 
 def load_intervention(name: str) -> Intervention:
-    """Return "random_word" or "user_bias" as shipped, or what a path to a .yaml file describes.
+    """Return a shipped intervention, or what a path to a .yaml file describes.
+
+    Shipped are "random_word", "user_bias", and "toy_word" for the embedded model.
 
     The file has `kind` (one of the two), `name`, and any field of that kind: `positions`, `words`,
     `adjectives`, `adverbs`, `nouns`, `verbs`; or `phrases` (as in phrases.yaml) and
@@ -32,8 +38,11 @@ def load_intervention(name: str) -> Intervention:
     """
     if name.endswith((".yaml", ".yml")):
         return _parse(_mapping(Path(name)), name)
+    if name in _SHIPPED:
+        text = files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+        return _parse(yaml.safe_load(text), name)
     if name not in _KINDS:
-        hint = f"{_hint(name, tuple(_KINDS))}; a path to a .yaml file works too"
+        hint = f"{_hint(name, (*_KINDS, *_SHIPPED))}; a path to a .yaml file works too"
         raise RecipeError(f"unknown intervention {name!r}; {hint}")
     return _KINDS[name]()
 

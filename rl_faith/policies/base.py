@@ -28,3 +28,6 @@ class Policy(Protocol):
 
     def check_labels(self, labels: tuple[str, ...]) -> None:
         """Raise ModelError when two label words cannot be told apart."""
+
+    def weights_changed(self) -> None:
+        """Start a new version of the weights: no earlier answer is used again."""

@@ -17,3 +17,9 @@ def by_length(lengths: Sequence[int], *, max_tokens: int) -> Iterator[list[int]]
         batch.append(i)
     if batch:
         yield batch
+
+
+def padded_tokens(lengths: Sequence[int], *, max_tokens: int) -> int:
+    """Tokens of all these batches, padding included."""
+    batches = by_length(lengths, max_tokens=max_tokens)
+    return sum(lengths[batch[0]] * len(batch) for batch in batches)

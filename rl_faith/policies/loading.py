@@ -13,14 +13,14 @@ from transformers import (
 )
 
 from rl_faith.errors import ModelError
-from rl_faith.toy import MODEL_DIR
+from rl_faith.toy import MODELS
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def resolve(name: str) -> str:
-    """Return where `name` is loaded from: "toy" is the model inside the package."""
-    return str(MODEL_DIR) if name == "toy" else name
+    """Return where `name` is loaded from: "toy" and "toy-errands" are inside the package."""
+    return str(MODELS.get(name, name))
 
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerBase:

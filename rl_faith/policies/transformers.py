@@ -8,7 +8,7 @@ from functools import cached_property, partial
 import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from rl_faith.policies.batches import by_length
+from rl_faith.policies.batches import by_length, padded_tokens
 from rl_faith.policies.chat import Chat
 from rl_faith.policies.forward import read_padded, read_tree, takes_trees
 from rl_faith.policies.loading import load_model, load_tokenizer
@@ -23,7 +23,7 @@ _LAID = {"cpu": 256}
 _WRITTEN = {"cpu": 8_192}
 _ELSEWHERE = 65_536
 _LAID_ELSEWHERE = 4_096
-# The share of its tokens that a tree may have: at more, masked attention costs what it spares.
+# A tree may have this share of the padded tokens; at more, masked attention costs what it spares.
 _WORTH = 0.8
 
 
@@ -57,11 +57,12 @@ class TransformersPolicy(ScoringPolicy):
     def read(self, rows: Sequence[Row], tokens: list[int]) -> dict[Row, Table]:
         """Log-probabilities (positions behind the prompt, tokens) for every row."""
         sequences = [row.ids for row in rows]
-        total, needed = sum(map(len, sequences)), distinct_tokens(sequences)
-        self.usage.prompt_tokens += total
+        lengths = list(map(len, sequences))
+        self.usage.prompt_tokens += sum(lengths)
+        padded = padded_tokens(lengths, max_tokens=self._reading.tokens)
         with _asking(self.model):
             # Trees are worth their mask where they spare enough.
-            if needed <= _WORTH * total and self._takes_trees:
+            if distinct_tokens(sequences) <= _WORTH * padded and self._takes_trees:
                 return self._laid.spend(rows, partial(self._read_trees, tokens))
             return self._reading.spend(rows, partial(self._read_batches, tokens))
 

@@ -1,4 +1,4 @@
-"""Balanced, disjoint, reproducible data sets from the three grammars."""
+"""Balanced, disjoint, reproducible data sets from the grammars."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -7,7 +7,7 @@ from functools import cache
 from random import Random
 
 from rl_faith.tasks.task import Example, load_task
-from rl_faith.toy import headlines, scenes, tweets
+from rl_faith.toy import errands, headlines, scenes, tweets
 
 SIZES = {"test": 2000, "train": 6000}
 _SEED = 20250
@@ -39,6 +39,14 @@ GRAMMARS = {
     "snli": Grammar(scenes.write, scenes.label, scenes.silent, scenes.CLASSES),
     "ag_news": Grammar(headlines.write, headlines.label, headlines.silent, headlines.CLASSES),
 }
+"""Texts that explanations edit."""
+
+QUESTIONS = {
+    "strategyqa": Grammar(errands.write, errands.label, errands.silent, errands.CLASSES),
+}
+"""Questions into which the counterfactual test inserts."""
+
+ALL = {**GRAMMARS, **QUESTIONS}
 
 
 @cache
@@ -70,7 +78,7 @@ def _all_different(text: str) -> bool:
 
 def _balanced(task_name: str, rng: Random, size: int, taken: set[str]) -> list[Example]:
     """Draw `size` examples with inputs outside `taken`, which grows by them."""
-    grammar, labels = GRAMMARS[task_name], load_task(task_name).label_words
+    grammar, labels = ALL[task_name], load_task(task_name).label_words
     room = Counter(labels[i % len(labels)] for i in range(size))
     chosen: list[Example] = []
     while len(chosen) < size:

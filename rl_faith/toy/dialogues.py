@@ -11,6 +11,7 @@ from rl_faith.tasks.task import Example, Task, load_task
 from rl_faith.text import redact, replace, words
 from rl_faith.toy import choices
 from rl_faith.toy.corpus import GRAMMARS, data, stream
+from rl_faith.toy.tokenizer import Lexicon
 
 # Kinds of conversation and how often each comes. Writing a whole text takes the most practice.
 _MIX = {
@@ -33,6 +34,13 @@ _OTHER_LABEL = 0.1
 _RECITALS = 20_000
 
 
+_REPLIES = (
+    " [REDACTED]", "[REDACTED]", "Answer:", '{"words": ["', '{"redacted_text": "',
+    '{"edited_text": "', '", "', '"]}', '"}',
+)  # fmt: skip
+_STATEMENT = ("There", "Somebody", "wears", "has", "It", "happens", "is", "a", "A", "at", "the")
+
+
 @dataclass(frozen=True)
 class Dialogue:
     """A conversation to learn from.
@@ -49,6 +57,20 @@ class Dialogue:
 @cache
 def _task(name: str) -> Task:
     return load_task(name)
+
+
+def lexicon() -> Lexicon:
+    """What the model of texts reads and writes."""
+    tasks = [_task(name) for name in GRAMMARS]
+    fixed = [(t.question, t.with_undecided().question, t.replacement) for t in tasks]
+    why = [text for t in tasks for style in t.instructions.values() for text in style.values()]
+    known = [w for g in GRAMMARS.values() for group in g.classes for w in group]
+    labels = [w for t in tasks for w in (*t.label_words, *t.with_undecided().extra_labels)]
+    return Lexicon(
+        prompts=(*(text for texts in fixed for text in texts), *why),
+        replies=_REPLIES,
+        words=(*known, *labels, *_STATEMENT),
+    )
 
 
 def dialogues(seed: int) -> Iterator[Dialogue]:

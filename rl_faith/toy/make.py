@@ -1,14 +1,14 @@
-"""Make the embedded model: `python -m rl_faith.toy.make --out DIR --seed 0`.
+"""Make an embedded model: `python -m rl_faith.toy.make toy --out DIR --seed 0`.
 
 Trains the tokenizer, then the model from random weights on generated conversations, and saves both
-in the form that `from_pretrained` reads. Takes about twenty minutes on a free core, and hours where
-the processor has no bfloat16, in which torch's Muon computes. The seed fixes the data and the
-initial weights; the last digits still depend on the machine's arithmetic.
+in the form that `from_pretrained` reads. "toy" takes half an hour on a free core, "toy-errands" a
+quarter of an hour. The seed fixes the data and the initial weights; the last digits still depend on
+the machine's arithmetic.
 """
 
 import argparse
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from math import cos, pi
@@ -19,8 +19,10 @@ import torch
 from rich.progress import Progress
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from rl_faith.toy.dialogues import Dialogue, dialogues
-from rl_faith.toy.tokenizer import ASSISTANT, END, PAD, USER, train_tokenizer
+from rl_faith.toy import dialogues, disclosures
+from rl_faith.toy.dialogues import Dialogue
+from rl_faith.toy.muon import Muon
+from rl_faith.toy.tokenizer import ASSISTANT, END, PAD, USER, Lexicon, train_tokenizer
 
 _PART = 24  # Conversations of similar length, which need little padding.
 _PARTS = 2  # Parts of one step: different lengths are different kinds of conversation.
@@ -30,6 +32,27 @@ _ADAM_RATE = 3e-3
 _SHORT_TURN = 5.0  # A label or a single word is one token among many of copied text.
 _WARM_UP = 200
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a model is made from.
+
+    Attributes:
+        lexicon: Of its tokenizer.
+        dialogues: Endless conversations, by seed.
+        steps: Of training.
+    """
+
+    lexicon: Callable[[], Lexicon]
+    dialogues: Callable[[int], Iterator[Dialogue]]
+    steps: int
+
+
+TRAINING = {
+    "toy": Training(dialogues.lexicon, dialogues.dialogues, 8000),
+    "toy-errands": Training(disclosures.lexicon, disclosures.dialogues, 4000),
+}
 
 
 @dataclass(frozen=True)
@@ -45,12 +68,21 @@ class Batch:
     weights: torch.Tensor
 
 
-def make(out: Path, seed: int, steps: int) -> None:
-    """Train tokenizer and model and save them under `out`."""
+def make(name: str, out: Path, seed: int, steps: int | None = None) -> None:
+    """Train tokenizer and model and save them under `out`.
+
+    Args:
+        name: "toy" or "toy-errands".
+        out: Folder to write.
+        seed: Of the initial weights and the conversations.
+        steps: Of training; None for as many as the shipped model had.
+    """
     torch.manual_seed(seed)
-    tokenizer = train_tokenizer()
+    training = TRAINING[name]
+    tokenizer = train_tokenizer(training.lexicon())
     model = LlamaForCausalLM(_config(tokenizer))
-    _train(model, _batches(tokenizer, seed), steps)
+    batches = _batches(tokenizer, training.dialogues(seed), seed)
+    _train(model, batches, steps or training.steps)
     _save(model, tokenizer, out)
 
 
@@ -88,9 +120,11 @@ def _encode(
     return ids, weights
 
 
-def _batches(tokenizer: PreTrainedTokenizerFast, seed: int) -> Iterator[list[Batch]]:
+def _batches(
+    tokenizer: PreTrainedTokenizerFast, source: Iterator[Dialogue], seed: int
+) -> Iterator[list[Batch]]:
     """Endless steps, each of several parts of conversations of similar length."""
-    source, rng = dialogues(seed), Random(seed)
+    rng = Random(seed)
     while True:
         pool = [_encode(tokenizer, dialogue) for dialogue in islice(source, _PART * _POOL)]
         pool.sort(key=lambda pair: len(pair[0]))
@@ -114,9 +148,7 @@ def _optimizers(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
     rest = [model.model.embed_tokens.weight, *(p for p in model.parameters() if p.ndim == 1)]
     return [
-        torch.optim.Muon(
-            matrices, lr=_MUON_RATE, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
-        ),
+        Muon(matrices, lr=_MUON_RATE, weight_decay=0.01),
         torch.optim.AdamW(rest, lr=_ADAM_RATE, betas=(0.9, 0.98), weight_decay=0.01),
     ]
 
@@ -182,13 +214,14 @@ def _save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path
 
 def main() -> None:
     """Read the command line and make the model."""
-    parser = argparse.ArgumentParser(description="Make the embedded model and its tokenizer.")
+    parser = argparse.ArgumentParser(description="Make an embedded model and its tokenizer.")
+    parser.add_argument("name", choices=list(TRAINING))
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=6500)
+    parser.add_argument("--steps", type=int, help="as many as the shipped model had, by default")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    make(args.out, args.seed, args.steps)
+    make(args.name, args.out, args.seed, args.steps)
 
 
 if __name__ == "__main__":

@@ -9,21 +9,15 @@ follow: after a change of a task's prompts the model must be made again.
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from rl_faith.tasks.task import Task, load_task
-from rl_faith.toy.corpus import GRAMMARS
-
 VOCABULARY = 2048
 USER, ASSISTANT, END, PAD = "<|user|>", "<|assistant|>", "<|end|>", "<|pad|>"
 _SPECIAL = [USER, ASSISTANT, END, PAD]
-_REPLIES = (
-    " [REDACTED]", "[REDACTED]", "Answer:", '{"words": ["', '{"redacted_text": "',
-    '{"edited_text": "', '", "', '"]}', '"}',
-)  # fmt: skip
-_PLACE = re.compile(r"\{(?:input|second_input|redacted_input|target_label)\}")
+_PLACE = re.compile(r"\{(?:input|second_input|redacted_input|target_label|labels)\}")
 # A word keeps its leading space and its @ or #; signs never join with letters.
 _WORD = Regex(r" ?[@#]?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
 _TEMPLATE = (
@@ -35,9 +29,24 @@ _TEMPLATE = (
 )
 
 
-def train_tokenizer() -> PreTrainedTokenizerFast:
-    """Make the tokenizer from the prompts and the grammars' words."""
-    added = [*_REPLIES, *_fixed_parts()]
+@dataclass(frozen=True)
+class Lexicon:
+    """What a model has to read and write.
+
+    Attributes:
+        prompts: Of which all but the places to fill in becomes tokens of their own.
+        replies: Fixed parts of replies, which become such tokens as well.
+        words: Each becomes a token, by itself and after a space.
+    """
+
+    prompts: tuple[str, ...]
+    replies: tuple[str, ...]
+    words: tuple[str, ...]
+
+
+def train_tokenizer(lexicon: Lexicon) -> PreTrainedTokenizerFast:
+    """Make the tokenizer of a model."""
+    added = [*lexicon.replies, *_fixed_parts(lexicon)]
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(_WORD, "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
@@ -49,7 +58,7 @@ def train_tokenizer() -> PreTrainedTokenizerFast:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    bpe.train_from_iterator(_practice(), trainer)
+    bpe.train_from_iterator(_practice(lexicon), trainer)
     bpe.add_tokens([AddedToken(text, normalized=False) for text in added])
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
@@ -63,29 +72,14 @@ def train_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def _tasks() -> list[Task]:
-    return [load_task(name) for name in GRAMMARS]
-
-
-def _prompts() -> list[str]:
-    fixed = [(t.question, t.with_undecided().question, t.replacement) for t in _tasks()]
-    why = [text for t in _tasks() for style in t.instructions.values() for text in style.values()]
-    return [*(text for texts in fixed for text in texts), *why]
-
-
-def _fixed_parts() -> list[str]:
+def _fixed_parts(lexicon: Lexicon) -> list[str]:
     """What stands between the places of all prompts; a space before a place goes with the place."""
-    pieces = (piece.rstrip(" ") for prompt in _prompts() for piece in _PLACE.split(prompt))
+    pieces = (piece.rstrip(" ") for prompt in lexicon.prompts for piece in _PLACE.split(prompt))
     return list(dict.fromkeys(piece for piece in pieces if len(piece) > 2))
 
 
-def _practice() -> Iterator[str]:
+def _practice(lexicon: Lexicon) -> Iterator[str]:
     """Every word by itself and after a space, often enough to become a single token."""
-    words = [w for g in GRAMMARS.values() for group in g.classes for w in group]
-    labels = [
-        w for task in _tasks() for w in (*task.label_words, *task.with_undecided().extra_labels)
-    ]
-    statement = ["There", "Somebody", "wears", "has", "It", "happens", "is", "a", "A", "at", "the"]
-    for word in dict.fromkeys([*words, *labels, *statement]):
+    for word in dict.fromkeys(lexicon.words):
         yield from [f" {word}", word] * 20
-    yield from _prompts()
+    yield from lexicon.prompts

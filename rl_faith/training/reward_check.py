@@ -17,12 +17,12 @@ from trl import GRPOConfig
 from rl_faith.errors import DataError, RewardError
 from rl_faith.evaluation.tables import plain_table, signed
 from rl_faith.policies import Policy
-from rl_faith.policies.transformers import TransformersPolicy
+from rl_faith.policies.opening import Backend, Wanted, open_policy
 from rl_faith.policies.usage import Meter
 from rl_faith.questions import assistant, to_chat
 from rl_faith.recipes import CounterfactualGRPORecipe, GRPORecipe, RewardSpec
 from rl_faith.stats import Estimate, bootstrap_mean
-from rl_faith.tasks import load_task
+from rl_faith.tasks import Task, load_task
 from rl_faith.training.arguments import parse_training
 from rl_faith.training.disclosure_panel import DisclosurePanel
 from rl_faith.training.insertion_data import insertion_rows
@@ -59,16 +59,22 @@ class Separation:
 
 
 def check_rewards(
-    recipe: GRPORecipe | CounterfactualGRPORecipe, model: str, dtype: str
+    recipe: GRPORecipe | CounterfactualGRPORecipe, model: str, wanted: Wanted
 ) -> list[Separation]:
     """Score the three kinds with each reward of the recipe; the last one is their sum.
+
+    Args:
+        recipe: Names the rewards and what they are tried on.
+        model: Who decides, and is asked again.
+        wanted: By which backend.
 
     Raises:
         DataError: no example of which it is known what matters.
         RewardError: as in training.
     """
-    policy = TransformersPolicy.load(model, dtype=dtype)
-    panel, trials = _prepared(recipe, policy)
+    tasks = _tasks(recipe)
+    policy = open_policy(wanted, model, [task.label_words for task in tasks.values()])
+    panel, trials = _prepared(recipe, tasks, policy)
     panel.policy = policy
     if not trials:
         raise DataError(f"no edit of known worth changes a prediction of {model} on these tasks")
@@ -87,14 +93,18 @@ def check_rewards(
     return [*found, _separation("sum", total, 0.0)]
 
 
-def _prepared(
-    recipe: GRPORecipe | CounterfactualGRPORecipe, policy: Policy
-) -> tuple[Panel, list[Trial]]:
+def _tasks(recipe: GRPORecipe | CounterfactualGRPORecipe) -> dict[str, Task]:
     if isinstance(recipe, CounterfactualGRPORecipe):
         names = dict.fromkeys(row["task"] for row in insertion_rows(recipe, seed=0)[0])
-        tasks = {name: load_task(name) for name in names}
+        return {name: load_task(name) for name in names}
+    return {task.name: task for task in map(load_task, recipe.tasks)}
+
+
+def _prepared(
+    recipe: GRPORecipe | CounterfactualGRPORecipe, tasks: dict[str, Task], policy: Policy
+) -> tuple[Panel, list[Trial]]:
+    if isinstance(recipe, CounterfactualGRPORecipe):
         return DisclosurePanel(tasks), insertion_trials(recipe, tasks, policy)
-    tasks = {task.name: task for task in map(load_task, recipe.tasks)}
     trials = [t for task in tasks.values() for t in erasure_trials(recipe, task, policy)]
     return VerdictPanel(tasks, seed=0), trials
 
@@ -153,14 +163,22 @@ def _over(first: Sequence[float | None], second: Sequence[float | None]) -> Esti
     return bootstrap_mean(pairs)
 
 
-def run(arguments: Sequence[str]) -> None:
+def run(
+    arguments: Sequence[str], policy: str = "transformers", base_urls: Sequence[str] | None = None
+) -> None:
     """Check the rewards of a recipe, print the table, refuse rewards that tell nothing apart.
+
+    Args:
+        arguments: The recipe and its overrides.
+        policy: The backend that answers: "transformers", "vllm" or "server".
+        base_urls: Of the servers.
 
     Raises:
         RewardError: as `refuse`.
     """
     recipe, _, model, _ = parse_training("grpo", arguments, GRPOConfig)
-    separations = check_rewards(recipe, model.model_name_or_path, model.dtype or "float32")
+    wanted = Backend(policy, model.dtype or "float32", base_urls)
+    separations = check_rewards(recipe, model.model_name_or_path, wanted)
     Console().print(_table(separations))
     refuse(separations)
 

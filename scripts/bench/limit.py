@@ -34,8 +34,8 @@ def main(out: Path) -> None:
     toy = TransformersPolicy.load("toy", device="cpu")
     questions, _ = reward_questions(toy)
     policy = TransformersPolicy(thirty_million(toy), toy.chat.tokenizer)
-    work, width = operations(policy, questions)
     by_predict(policy, questions)
+    work, width = operations(policy, questions)
     reached, possible = [], []
     for _ in range(REPETITIONS):
         start = time.perf_counter()

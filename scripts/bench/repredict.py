@@ -29,12 +29,11 @@ from predict import parsed, reward_questions, thirty_million
 from timing import REPETITIONS, report, rows_of, save, side_by_side
 from vllm import LLM, SamplingParams
 
-from rl_faith.policies.loading import load_tokenizer
+from rl_faith.policies.loading import load_tokenizer, resolve
 from rl_faith.policies.serving import engine_settings
 from rl_faith.policies.transformers import TransformersPolicy
 from rl_faith.policies.vllm import VLLMPolicy
 from rl_faith.questions import Question
-from rl_faith.toy import MODEL_DIR
 
 TARGETS = {"generate 8 tokens": 4.0, "prompt log-probs, one call per label": 20.0}
 
@@ -47,7 +46,7 @@ def main(out: Path) -> None:
     questions, _ = reward_questions(policy)
     content: dict[str, Any] = {
         "questions": {"all": len(questions), "distinct": len(set(questions))},
-        "toy": measure("toy", str(MODEL_DIR), questions),
+        "toy": measure("toy", resolve("toy"), questions),
     }
     with tempfile.TemporaryDirectory() as folder:
         thirty_million(policy).save_pretrained(folder)
