@@ -47,8 +47,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_demo(commands: Any) -> None:
-    demo = commands.add_parser("demo", help="build, train and compare on the embedded model")
+    demo = commands.add_parser("demo", help="build, train and compare on an embedded model")
     demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="where to write")
+    demo.add_argument(
+        "--test", choices=["self_consistency", "counterfactual"], default="self_consistency"
+    )
     demo.set_defaults(run=_demo)
 
 
@@ -117,7 +120,7 @@ def _add_doctor(commands: Any) -> None:
 def _demo(given: argparse.Namespace, rest: list[str]) -> None:
     from rl_faith.demo import demo  # noqa: PLC0415
 
-    demo(given.out)
+    demo(given.out, given.test)
 
 
 def _stage(given: argparse.Namespace, rest: list[str]) -> None:
