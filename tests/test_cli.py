@@ -172,9 +172,13 @@ def test_demo_refuses_the_folder_of_another_run(tmp_path, capfd):
     assert "holds a run of another recipe" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "recipe", ["build", "sft", "grpo-self-consistency", "grpo-refine", "evaluate"]
-)
+RECIPES_OF_THE_DEMO = [
+    "build", "sft", "grpo-self-consistency", "grpo-refine", "evaluate",
+    "phi-build", "phi-sft", "grpo-phi", "phi-evaluate",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("recipe", RECIPES_OF_THE_DEMO)
 def test_demo_finds_its_recipes_from_any_folder(monkeypatch, tmp_path, recipe):
     from rl_faith.demo import _recipe  # noqa: PLC0415 - imports pandas
 
