@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Phi-CCT of the embedded model, three seeds each of SFT and RL: scripts/toy_phi.sh [DIR]
-# and of RL on words alone and on suggestions alone, one seed. Under an hour on one core.
+# Phi-CCT of toy-errands, three seeds each of SFT and RL, and of RL on words alone and on suggestions
+# alone, one seed: scripts/toy_phi.sh [DIR]. An hour and a half on one core.
 # Each stage goes on where it was when the script is run again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,10 +19,12 @@ for seed in 0 1 2; do
     grpo "$seed" --output_dir "$out/rl-$seed"
     for kind in sft rl; do models+=("$kind-$seed=$out/$kind-$seed"); done
 done
-grpo 0 --interventions toy_word --output_dir "$out/words-0"
-grpo 0 --interventions user_bias --output_dir "$out/suggestions-0"
-models+=("words-0=$out/words-0" "suggestions-0=$out/suggestions-0")
 "$bin/rl-faith" evaluate --config recipes/toy/phi-evaluate.yaml --models "${models[@]}" \
     --out "$out/evaluate"
 "$bin/rl-faith" compare "$out/evaluate" --baseline base --out "$out"
 "$bin/rl-faith" audit "$out/evaluate" --baseline base
+# Half of the pool at the whole rate: words alone fall silent after 100 steps.
+grpo 0 --interventions toy_word --learning_rate 6e-4 --output_dir "$out/words-0"
+grpo 0 --interventions user_bias --output_dir "$out/suggestions-0"
+"$bin/rl-faith" evaluate --config recipes/toy/phi-evaluate.yaml --out "$out/evaluate-cross" \
+    --models base=toy-errands words-0="$out/words-0" suggestions-0="$out/suggestions-0"
