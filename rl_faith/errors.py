@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from reprlib import Repr
 
 
 class RLFaithError(Exception):
@@ -46,6 +47,20 @@ def exit_on_error() -> Iterator[None]:
         sys.exit(130)
 
 
+_LONGEST = 500
+_REPR = Repr()
+_REPR.maxlevel, _REPR.maxstring, _REPR.maxother = 3, 80, 80
+
+
 def one_line(said: object) -> str:
-    """A message of several lines as one."""
-    return " ".join(str(said).split())
+    """A message of several lines as one, cut where nobody would read on."""
+    line = " ".join(str(said).split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+
+
+def shown(value: object) -> str:
+    """A value of any size as an error shows it: as Python writes it, the middle left out."""
+    try:
+        return _REPR.repr(value)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number of thousands of digits"

@@ -7,10 +7,9 @@
 import json
 import os
 import platform
-import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -20,6 +19,8 @@ from typing import Any, NoReturn
 import yaml
 
 from rl_faith.errors import RunError
+from rl_faith.plain_yaml import read_yaml
+from rl_faith.secrecy import command_without_secrets, without_secrets
 
 Row = dict[str, Any]
 _PACKAGES = [
@@ -51,10 +52,10 @@ class Run:
         Raises:
             RunError: it belongs to another recipe, or cannot be written.
         """
-        resolved = {k: v for k, v in recipe.items() if k not in _WHERE}
+        resolved = without_secrets({k: v for k, v in recipe.items() if k not in _WHERE})
         known = self.path / "recipe.yaml"
         if known.exists():
-            _check_same(self.path, yaml.safe_load(known.read_text(encoding="utf-8")), resolved)
+            _check_same(self.path, _recipe_in(known), resolved)
         write_atomically(known, yaml.safe_dump(resolved, sort_keys=False))
         write_json(self.path / "provenance.json", provenance(device, seed))
 
@@ -173,6 +174,16 @@ def _cut_half_line(file: Path) -> None:
             handle.truncate(content_end)
 
 
+def _recipe_in(file: Path) -> Row:
+    try:
+        found = read_yaml(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError(f"{file} is not valid YAML ({error}); choose another --out") from None
+    if not isinstance(found, dict):
+        raise RunError(f"{file} is not a mapping of keys to values; choose another --out")
+    return found
+
+
 def _check_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     for key in [*new, *old]:
         if old.get(key) != new.get(key):
@@ -215,7 +226,7 @@ def provenance(device: str, seed: int) -> dict[str, Any]:
     """Where and with what a run was made; nothing from the environment that may be secret."""
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": [Path(sys.argv[0]).name, *_without_tokens(sys.argv[1:])],
+        "command": [Path(sys.argv[0]).name, *command_without_secrets(sys.argv[1:])],
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in _PACKAGES},
         "commit": _commit(),
@@ -223,18 +234,6 @@ def provenance(device: str, seed: int) -> dict[str, Any]:
         "device": device,
         "machine": platform.machine(),
     }
-
-
-def _without_tokens(arguments: Sequence[str]) -> list[str]:
-    """The command line, with the values of options like TRL's --hub_token left out."""
-    return [
-        re.sub(r"(token=).*", r"\1***", said) if not _asks_for_token(before) else "***"
-        for before, said in zip(["", *arguments], arguments, strict=False)
-    ]
-
-
-def _asks_for_token(argument: str) -> bool:
-    return argument.startswith("--") and argument.endswith("token")
 
 
 def _version(package: str) -> str | None:

@@ -45,6 +45,12 @@ _TOKEN = regex.compile(
     |(?P<mark>[^\s\p{{Cc}}\p{{Cf}}])""",
     regex.VERBOSE | regex.IGNORECASE | regex.VERSION1,
 )
+# Sorting a run of accents takes time quadratic in its length, so long runs are parted as in the
+# Stream-Safe Text Format (Unicode Standard Annex 15, section 13).
+_MOST_ACCENTS = 30
+_LONG_RUN = regex.compile(
+    rf"[\p{{M}}--\u034F]{{{_MOST_ACCENTS}}}(?=[\p{{M}}--\u034F])", regex.VERSION1
+)
 _SAME = str.maketrans("’‘`´ʼ＇‐‑", "''''''--", "\u00ad\ufe0e\ufe0f")
 
 
@@ -74,6 +80,8 @@ def fold(word: str) -> str:
     """Return `word` without differences of case, apostrophe, hyphen or encoding of accents."""
     if word.isascii():
         return word.lower().replace("`", "'")
+    if len(word) > _MOST_ACCENTS:
+        word = _LONG_RUN.sub("\\g<0>\u034f", word)
     canonical = unicodedata.normalize("NFD", word).casefold()
     return unicodedata.normalize("NFC", canonical).translate(_SAME)
 
@@ -93,9 +101,9 @@ def words(text: str) -> list[Token]:
 
 def redact(text: str, positions: Collection[int]) -> str:
     """Replace the words at `positions` (indices into `words(text)`) by `[REDACTED]`."""
-    parts, done = [], 0
+    chosen, parts, done = frozenset(positions), [], 0
     for i, word in enumerate(words(text)):
-        if i in positions:
+        if i in chosen:
             parts += [text[done : word.start], REDACTED]
             done = word.end
     return "".join([*parts, text[done:]])
@@ -159,10 +167,14 @@ def align_redaction(text: str, redacted: str) -> tuple[int, ...] | None:
     Returns:
         Positions into `words(text)`, or None when `redacted` is not a redaction of `text`.
     """
-    whole, codes = _spoken(text), dict[str, str]()
-    written = "".join(codes.setdefault(t.key, chr(len(codes) + 1)) for t in whole)
-    kept = ["\0" if t.kind == "placeholder" else codes.get(t.key) for t in _spoken(redacted)]
-    if None in kept or (gaps := _gaps(written, "".join(map(str, kept)))) is None:
+    whole, drawn, codes = _spoken(text), _spoken(redacted), dict[str, str]()
+    kept = "".join(
+        "\0" if t.kind == "placeholder" else codes.setdefault(t.key, chr(len(codes) + 2))
+        for t in drawn
+    )
+    # Only words of the reply have a code: a long input may hold more words than there are codes.
+    written = "".join(codes.get(t.key, "\1") for t in whole)
+    if (gaps := _gaps(written, kept)) is None:
         return None
     index = {t.start: i for i, t in enumerate(words(text))}
     return tuple(index[whole[g].start] for g in gaps if whole[g].kind == "word")

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from rl_faith.errors import RecipeError
+from rl_faith.errors import RecipeError, shown
 from rl_faith.text import words
 
 PLACE = "{label}"
@@ -46,14 +46,14 @@ def parse_phrases(raw: Any, where: str) -> tuple[Phrase, ...]:
     Raises:
         RecipeError: something else, an unknown key, or a phrase without {label} or sources.
     """
-    if not isinstance(raw, dict) or not raw:
+    if not isinstance(raw, dict) or not raw or not all(isinstance(k, str) for k in raw):
         raise RecipeError(f"{where}: phrases must map each kind to a list of phrases")
     found = []
     for kind, listed in raw.items():
         if not isinstance(listed, list) or not listed:
             raise RecipeError(f"{where}: phrases.{kind} must be a list of phrases")
         found += [
-            _phrase(str(kind), one, f"{where}: phrases.{kind}[{i}]") for i, one in enumerate(listed)
+            _phrase(kind, one, f"{where}: phrases.{kind}[{i}]") for i, one in enumerate(listed)
         ]
     return tuple(found)
 
@@ -62,9 +62,9 @@ def check_keys(raw: Mapping[Any, Any], known: tuple[str, ...], where: str) -> No
     """Raise RecipeError for a key that is not known, naming the nearest one that is."""
     for key in raw:
         if key not in known:
-            near = get_close_matches(str(key), known, n=1)
+            near = get_close_matches(key, known, n=1) if isinstance(key, str) else []
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-            raise RecipeError(f"{where}: unknown key {key!r}; {hint}")
+            raise RecipeError(f"{where}: unknown key {shown(key)}; {hint}")
 
 
 def _phrase(kind: str, raw: Any, where: str) -> Phrase:

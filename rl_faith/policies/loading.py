@@ -15,6 +15,8 @@ from transformers import (
 from rl_faith.errors import ModelError
 from rl_faith.toy import MODELS
 
+# Otherwise transformers reads pickles too, and may ask whether to run code of the model's own.
+_SAFELY = {"use_safetensors": True, "trust_remote_code": False}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -28,7 +30,7 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     if (base := base_of(name)) and not Path(name, "tokenizer_config.json").exists():
         return load_tokenizer(base)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(resolve(name))
+        tokenizer = AutoTokenizer.from_pretrained(resolve(name), trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ModelError(_not_loaded(name, error)) from None
     if tokenizer.pad_token is None:
@@ -50,7 +52,8 @@ def load_model(
         attention: Implementation of the attention, as transformers names them; None for its choice.
 
     Raises:
-        ModelError: nothing loadable there, or the adapter belongs to another base model.
+        ModelError: nothing loadable there, no safetensors, or the adapter belongs to another base
+            model.
     """
     if dtype not in DTYPES:
         raise ModelError(f"unknown dtype {dtype!r}; known: {', '.join(DTYPES)}")
@@ -65,14 +68,31 @@ def base_of(name: str) -> str | None:
     config = Path(name, "adapter_config.json")
     if not config.is_file():
         return None
-    base = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
+    try:
+        base = dict(json.loads(config.read_text(encoding="utf-8"))).get("base_model_name_or_path")
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{config} is not a JSON object: {error}") from None
     if not base:
         raise ModelError(f"{config} does not name its base model; add base_model_name_or_path")
     return str(base)
 
 
+def check_adapter(folder: str) -> None:
+    """Raise ModelError unless the weights of an adapter are safetensors."""
+    if not Path(folder, "adapter_model.safetensors").is_file():
+        raise ModelError(_no_safetensors(folder))
+
+
+def _no_safetensors(name: str) -> str:
+    return (
+        f"{name!r} holds no weights as safetensors; a .bin is a pickle, which can run code, and is "
+        "not read: load it where you trust it and write it anew with save_pretrained"
+    )
+
+
 def _merged(name: str, attention: str | None) -> PreTrainedModel:
     if base := base_of(name):
+        check_adapter(name)
         model = _merged(base, attention)
         try:
             adapted = PeftModel.from_pretrained(model, name)
@@ -87,10 +107,11 @@ def _merged(name: str, attention: str | None) -> PreTrainedModel:
             ) from None
     try:
         return AutoModelForCausalLM.from_pretrained(
-            resolve(name), dtype=torch.float32, attn_implementation=attention
+            resolve(name), dtype=torch.float32, attn_implementation=attention, **_SAFELY
         )
     except (OSError, ValueError, ImportError) as error:
-        raise ModelError(_not_loaded(name, error)) from None
+        lacks = "file named model.safetensors" in str(error)
+        raise ModelError(_no_safetensors(name) if lacks else _not_loaded(name, error)) from None
 
 
 def _not_loaded(name: str, error: Exception) -> str:

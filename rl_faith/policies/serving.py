@@ -12,10 +12,16 @@ from typing import Any
 
 import torch
 from peft import PeftConfig, get_peft_model, get_peft_model_state_dict, load_peft_weights
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 
 from rl_faith.errors import ModelError, exit_on_error
-from rl_faith.policies.loading import base_of, load_model, load_tokenizer, resolve
+from rl_faith.policies.loading import (
+    base_of,
+    check_adapter,
+    load_model,
+    load_tokenizer,
+    resolve,
+)
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +62,7 @@ def to_serve(name: str, folder: str) -> Served:
     base = base_of(name)
     if base is None:
         return Served(name, resolve(name))
+    check_adapter(name)
     rank = _rank(name)
     if rank and not base_of(base):
         _check_fit(name, base)
@@ -81,7 +88,7 @@ def _check_fit(adapter: str, base: str) -> None:
     config.init_lora_weights = False  # some ways to begin need the weights, which are not there
     try:
         with torch.device("meta"):
-            bare = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(resolve(base)))
+            bare = AutoModelForCausalLM.from_config(_config(base))
             bare.name_or_path = config.base_model_name_or_path  # PEFT warns where they differ
             wanted = get_peft_model_state_dict(get_peft_model(bare, config))
     except (OSError, ValueError) as error:
@@ -94,11 +101,16 @@ def _check_fit(adapter: str, base: str) -> None:
         )
 
 
+def _config(name: str) -> PretrainedConfig:
+    return AutoConfig.from_pretrained(resolve(name), trust_remote_code=False)
+
+
 def engine_settings() -> dict[str, Any]:
     """Settings that every engine of ours is started with, named as vLLM's `EngineArgs`."""
     # The context is cut to what the memory holds, where the whole one is too much for it.
     settings = {
         "enable_prefix_caching": True, "logprobs_mode": "raw_logprobs", "max_model_len": -1,
+        "load_format": "safetensors",
     }  # fmt: skip
     if torch.accelerator.is_available():
         return settings

@@ -10,9 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from rl_faith.errors import RecipeError, one_line
+from rl_faith.errors import RecipeError, one_line, shown
+from rl_faith.plain_yaml import read_yaml
 from rl_faith.recipes.kinds import STAGES, Stage, stage_of
 from rl_faith.recipes.values import check_names, check_values
 
@@ -41,10 +40,10 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
         RecipeError: no such file, not YAML, or not a mapping.
     """
     try:
-        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        raw = read_yaml(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"recipe {path} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RecipeError(f"recipe {path} is not valid YAML: {one_line(error)}") from None
     if not isinstance(raw, dict):
         raise RecipeError(f"recipe {path} must be a mapping of keys to values")
@@ -74,7 +73,7 @@ def check_recipe(
     found = raw.get("stage")
     if not isinstance(found, str) or found not in STAGES:
         raise RecipeError(
-            f"recipe {path}: stage is {found!r}; it must be one of {', '.join(STAGES)}"
+            f"recipe {path}: stage is {shown(found)}; it must be one of {', '.join(STAGES)}"
         )
     if stage and stage != found:
         raise RecipeError(
@@ -86,7 +85,7 @@ def check_recipe(
         if why := _UNSUPPORTED.get(key):
             raise RecipeError(f"recipe {path}: {key} is not supported: {why}")
         if key not in known and key != "env":
-            raise RecipeError(f"recipe {path}: unknown key {key!r}{_nearest(str(key), known)}")
+            raise RecipeError(f"recipe {path}: unknown key {shown(key)}{_nearest(key, known)}")
     check_values(path, kind.recipe, raw, given)
     # Fine-tuning asks for no explanation: it takes those of a build, or none.
     budgets = [] if found == "sft" else raw.get("budgets", ["one"])
@@ -167,6 +166,6 @@ def _library_fields(package: str, file: str, name: str) -> frozenset[str]:
     raise RecipeError(f"the installed {package} has no {name} in {file}")
 
 
-def _nearest(key: str, known: set[str]) -> str:
-    near = get_close_matches(key, known, n=1)
+def _nearest(key: object, known: set[str]) -> str:
+    near = get_close_matches(key, known, n=1) if isinstance(key, str) else []
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,17 +1,19 @@
 """Whether the values of a recipe are of the right kind and within range."""
 
+import sys
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from rl_faith.errors import RecipeError
+from rl_faith.errors import RecipeError, one_line, shown
 from rl_faith.recipes.kinds import RewardSpec
 from rl_faith.styles import load_style
 from rl_faith.tasks import load_task
 
 _BUDGETS = ("one", "multi")
+_LARGEST = sys.float_info.max
 _AT_LEAST = {
     "examples_per_task": 1,
     "max_new_tokens": 1,
@@ -38,7 +40,7 @@ def check_values(path: str | Path, recipe: type, raw: Mapping[str, Any], given: 
         if f.name in raw:
             if not _fits(raw[f.name], kinds[f.name]):
                 raise RecipeError(
-                    f"recipe {path}: {f.name} is {raw[f.name]!r}; "
+                    f"recipe {path}: {f.name} is {shown(raw[f.name])}; "
                     f"it must be {_words_for(kinds[f.name])}"
                 )
             if wrong := flaw(f.name, raw[f.name]):
@@ -53,15 +55,15 @@ def check_values(path: str | Path, recipe: type, raw: Mapping[str, Any], given: 
 def flaw(name: str, value: Any) -> str:
     """Say what is wrong with a value of the right type; "" if nothing is."""
     if isinstance(value, int) and value < _AT_LEAST.get(name, value):
-        return f"{name} is {value}; it must be at least {_AT_LEAST[name]}"
+        return f"{name} is {shown(value)}; it must be at least {_AT_LEAST[name]}"
     if name == "rewards":
         return _reward_flaw(value)
     if isinstance(value, list) and not 0 < len(value) == len(set(value)):
-        return f"{name} is {value}; it must hold one item or more, each once"
+        return f"{name} is {shown(value)}; it must hold one item or more, each once"
     if name == "base_urls" and (strange := [u for u in value or [] if not _is_url(u)]):
-        return f"base_urls holds {strange[0]!r}; a URL looks like http://127.0.0.1:8000"
+        return f"base_urls holds {shown(strange[0])}; a URL looks like http://127.0.0.1:8000"
     if name == "budgets" and (unknown := [b for b in value if b not in _BUDGETS]):
-        return f"unknown budget {unknown[0]!r}; known: {', '.join(_BUDGETS)}"
+        return f"unknown budget {shown(unknown[0])}; known: {', '.join(_BUDGETS)}"
     return ""
 
 
@@ -74,15 +76,24 @@ def _reward_flaw(entries: list[dict[str, Any]]) -> str:
         return "rewards is empty; name at least one"
     known = {f.name for f in fields(RewardSpec)}
     for entry in entries:
-        if unknown := sorted(set(entry) - known):
-            return f"unknown key {unknown[0]!r} of a reward; known: {', '.join(sorted(known))}"
-        if not isinstance(entry.get("function"), str):
-            return f"the reward {entry} names no function"
-        if not isinstance(entry.get("weight", 1.0), int | float):
-            return f"the weight of {entry['function']} is {entry['weight']!r}, not a number"
-        if not isinstance(entry.get("args", {}), dict):
-            return f"the args of {entry['function']} must map names to values"
+        if unknown := [key for key in entry if key not in known]:
+            return f"unknown key {shown(unknown[0])} of a reward; known: {', '.join(sorted(known))}"
+        if not isinstance(name := entry.get("function"), str):
+            return f"the reward {shown(entry)} names no function"
+        if not _is_finite(weight := entry.get("weight", 1.0)):
+            return f"the weight of {shown(name)} is {shown(weight)}, not a finite number"
+        if not _is_named(entry.get("args", {})):
+            return f"the args of {shown(name)} must map names to values"
     return ""
+
+
+def _is_finite(value: Any) -> bool:
+    # Compared as they are: nan is in no range, and a whole number may be too large for a float.
+    return type(value) in (int, float) and -_LARGEST < value < _LARGEST
+
+
+def _is_named(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(key, str) for key in value)
 
 
 def check_names(
@@ -103,7 +114,7 @@ def check_names(
     loaded = [load_task(task) for task in tasks]
     names = [task.name for task in loaded]
     if len(set(names)) < len(names):
-        raise RecipeError(f"{where}: two tasks have the same name: {', '.join(names)}")
+        raise RecipeError(f"{where}: two tasks have the same name: {one_line(', '.join(names))}")
     for style in styles:
         load_style(style)
     for task in loaded:

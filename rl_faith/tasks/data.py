@@ -1,12 +1,14 @@
 """Loading examples: from a Hub data set, a local file, or the generated toy corpora."""
 
+import json
 import random
+from codecs import BOM_UTF8
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rl_faith.errors import DataError
+from rl_faith.errors import DataError, one_line, shown
 from rl_faith.tasks.fields import Fields, Row, find_fields, normal, read_example
 from rl_faith.tasks.task import Example, Task
 
@@ -76,7 +78,7 @@ def _check_ids(task: Task, split: str, pool: Iterable[Example]) -> None:
     for example in pool:
         if example.id in seen:
             raise DataError(
-                f"task {task.name!r}, split {split!r}: id {example.id!r} belongs to several "
+                f"task {task.name!r}, split {split!r}: id {shown(example.id)} belongs to several "
                 "inputs; make ids unique or drop the id column"
             )
         seen.add(example.id)
@@ -117,16 +119,10 @@ def _read(task: Task, split: str, source: str) -> Iterator[Example]:
 
 
 def _hub_rows(task: Task, split: str) -> tuple[str, Iterable[Row]]:
-    from datasets import load_dataset  # noqa: PLC0415 - slow to import, and local files may not need it
-
     if not task.hub:
         raise DataError(f"task {task.name!r} names no Hub data set; pass a folder as data source")
-    try:
-        return task.hub["path"], load_dataset(**task.hub, split=task.splits[split])
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{task.hub['path']} could not be loaded from the Hub: {_first_line(error)}"
-        ) from None
+    where, wanted = task.hub["path"], {**task.hub, "split": task.splits[split]}
+    return where, _loaded(f"{where} could not be loaded from the Hub", wanted)
 
 
 def _file_rows(task: Task, split: str, folder: str) -> tuple[str, Iterable[Row]]:
@@ -140,19 +136,45 @@ def _file_rows(task: Task, split: str, folder: str) -> tuple[str, Iterable[Row]]
     )
 
 
-def _rows_of(path: Path) -> Iterator[Row]:
-    from datasets import load_dataset  # noqa: PLC0415 - as above
-    from datasets.exceptions import DatasetGenerationError  # noqa: PLC0415
-
+def _rows_of(path: Path) -> Iterable[Row]:
     if not path.stat().st_size:
         raise DataError(f"{path} is empty")
+    if path.suffix in (".jsonl", ".json") and not _holds_objects(path):
+        raise DataError(f"{path} could not be read: a row of it is not a JSON object")
+    wanted = {**_READERS[path.suffix], "data_files": str(path), "split": "train"}
+    return _loaded(f"{path} could not be read", wanted)
+
+
+def _holds_objects(path: Path) -> bool:
+    """Whether every row is an object: on a bare null pyarrow's reader ends the whole process."""
+    if path.suffix == ".json":
+        try:
+            whole = json.loads(path.read_bytes())
+        except (ValueError, RecursionError):
+            pass  # not one document: JSON lines, then
+        else:
+            rows = whole if isinstance(whole, list) else [whole]
+            return all(isinstance(row, dict) for row in rows)
+    with path.open("rb") as file:
+        lines = [line[:1] for line in map(_bare, file) if line]
+    return bool(lines) and set(lines) == {b"{"}
+
+
+def _bare(line: bytes) -> bytes:
+    return line.removeprefix(BOM_UTF8).strip()
+
+
+def _loaded(otherwise: str, wanted: Mapping[str, Any]) -> Iterable[Row]:
+    from datasets import load_dataset  # noqa: PLC0415 - slow to import, and toy data do not need it
+    from datasets.exceptions import DatasetGenerationError  # noqa: PLC0415
+
     try:
-        yield from load_dataset(**_READERS[path.suffix], data_files=str(path), split="train")
-    except (DatasetGenerationError, OSError, RuntimeError, ValueError) as error:
-        raise DataError(
-            f"{path} could not be read: {_first_line(error.__cause__ or error)}"
-        ) from None
+        return load_dataset(**wanted)  # type: ignore[no-any-return]
+    except DatasetGenerationError as error:
+        raise DataError(f"{otherwise}: {_first_line(error.__cause__ or error)}") from None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DataError(f"{otherwise}: {_first_line(error)}") from None
 
 
 def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    return one_line(next(iter(str(error).splitlines()), type(error).__name__))

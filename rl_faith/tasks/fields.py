@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rl_faith.errors import DataError
+from rl_faith.errors import DataError, one_line, shown
 from rl_faith.tasks.task import Example, Task
 
 Row = Mapping[str, Any]
@@ -52,7 +52,7 @@ def _find_options(task: Task, row: Row, where: str) -> tuple[str, ...]:
 def _missing(task: Task, row: Row, where: str, wanted: str, role: str) -> DataError:
     return DataError(
         f"{where} has no column {wanted} for the {role} of task {task.name!r}; "
-        f"its columns are {', '.join(row)}"
+        f"its columns are {one_line(', '.join(row))}"
     )
 
 
@@ -71,7 +71,7 @@ def read_example(task: Task, fields: Fields, row: Row, where: str, identity: str
         there twice.
 
     Raises:
-        DataError: an unknown label, an empty text, or options that do not match the labels.
+        DataError: an unknown label, no text, or options that do not match the labels.
     """
     roles = fields.roles
     value = _label_value(row[roles["label"]])
@@ -80,13 +80,20 @@ def read_example(task: Task, fields: Fields, row: Row, where: str, identity: str
     options = _options(task, fields.options, row, where) if fields.options else ()
     gold = _gold(task, value, options, where)
     texts = [row[roles[role]] for role in ("input", "second_input") if role in roles]
-    if not all(isinstance(text, str) and text.strip() for text in texts):
-        raise DataError(f"{where}: empty text for task {task.name!r}")
+    for text in texts:
+        _check_text(task, text, where)
     if options and list(map(normal, options)).count(_text_of(task, gold, options)) > 1:
         return None
     given = row[roles["id"]] if "id" in roles else None
     known = identity if given is None or given == "" else str(given)
     return Example(known, texts[0], gold, texts[1] if len(texts) > 1 else "", options)
+
+
+def _check_text(task: Task, text: object, where: str) -> None:
+    if text is not None and not isinstance(text, str):
+        raise DataError(f"{where}: {shown(text)} is no text, which task {task.name!r} needs")
+    if not text or not text.strip():
+        raise DataError(f"{where}: empty text for task {task.name!r}")
 
 
 def normal(text: str) -> str:
@@ -103,7 +110,7 @@ def _gold(task: Task, value: str, options: tuple[str, ...], where: str) -> str:
         known = ", ".join(v for values in task.labels.values() for v in values)
         also = ", or the text of an option" if options else ""
         raise DataError(
-            f"{where}: unknown label {value!r} for task {task.name!r}; known: {known}{also}"
+            f"{where}: unknown label {shown(value)} for task {task.name!r}; known: {known}{also}"
         )
     return gold
 
@@ -123,7 +130,7 @@ def _options(task: Task, columns: tuple[str, ...], row: Row, where: str) -> tupl
     raise DataError(
         f"{where}: the options of task {task.name!r} must be a list or a mapping with one text "
         f"for each of {', '.join(task.labels)}, or stand in columns that the task lists "
-        f"together, [[a, b]]; found {held!r}"
+        f"together, [[a, b]]; found {shown(held)}"
     )
 
 

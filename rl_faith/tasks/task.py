@@ -9,9 +9,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from rl_faith.errors import DataError, TaskError
+from rl_faith.errors import DataError, TaskError, one_line, shown
+from rl_faith.plain_yaml import read_yaml
 from rl_faith.questions import Conversation, Question, assistant, user
 from rl_faith.tasks.checking import check_task, strings
 from rl_faith.tasks.explanation import ExplanationPrompts
@@ -186,29 +185,30 @@ def load_task(name: str) -> Task:
         TaskError: no such task, or the file is incomplete.
     """
     if name.endswith((".yaml", ".yml")):
-        if not Path(name).is_file():
-            raise TaskError(f"there is no task file {name}")
         return _parse(Path(name).stem, _text_of(Path(name)))
     if name not in shipped_tasks():
         near = get_close_matches(name, shipped_tasks(), n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(shipped_tasks())}."
-        raise TaskError(f"unknown task {name!r}; {hint} A path to a .yaml file works too")
+        raise TaskError(f"unknown task {shown(name)}; {hint} A path to a .yaml file works too")
     return _parse(name, files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
 
 
 def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TaskError(f"task file {path} could not be read: {error}") from None
+    except FileNotFoundError:
+        raise TaskError(f"there is no task file {one_line(path)}") from None
+    except (OSError, ValueError) as error:
+        raise TaskError(
+            f"task file {one_line(path)} could not be read: {one_line(error)}"
+        ) from None
 
 
 def _parse(name: str, text: str) -> Task:
     try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        found = " ".join(str(error).split())
-        raise TaskError(f"task {name!r} is not valid YAML: {found}") from None
+        raw = read_yaml(text)
+    except ValueError as error:
+        raise TaskError(f"task {name!r} is not valid YAML: {error}") from None
     check_task(name, raw)
     columns = dict(raw["columns"])
     places = columns.pop("options", [])

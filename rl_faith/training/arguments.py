@@ -33,9 +33,8 @@ def parse_training(
     if model_args.model_name_or_path is None:
         raise RecipeError(f"{stage}: the key 'model_name_or_path' is missing")
     values = {**vars(model_args), **vars(args), **asdict(recipe)}
-    # The run directory keeps these; a token is nobody else's business.
     keys = [k for k in dict.fromkeys([*raw, *sorted(overrides(stage, arguments))]) if k in values]
-    chosen = {k: values[k] for k in keys if not k.endswith("_token")}
+    chosen = {k: values[k] for k in keys}
     # Through JSON, so that enumerations become the plain values that YAML can hold.
     return recipe, args, model_args, json.loads(json.dumps(chosen, default=str))
 

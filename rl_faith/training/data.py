@@ -9,7 +9,7 @@ from typing import Any
 from datasets import Dataset, concatenate_datasets, load_dataset
 from datasets.exceptions import DatasetGenerationError
 
-from rl_faith.errors import DataError, RecipeError
+from rl_faith.errors import DataError, RecipeError, one_line
 from rl_faith.policies.chat import TEMPLATE_ARGUMENTS
 from rl_faith.questions import assistant, to_chat
 from rl_faith.recipes import SFTRecipe
@@ -18,6 +18,7 @@ from rl_faith.tasks import load_examples, load_task
 from rl_faith.toy.dialogues import decisions
 
 Pair = dict[str, Any]
+_TURN = ("role", "content")
 
 
 def training_pairs(recipe: SFTRecipe, *, seed: int) -> Dataset:
@@ -113,16 +114,19 @@ def _replay_rows(where: str, wanted: int) -> Dataset:
             return load_dataset("json", data_files=where, split="train")
         return load_dataset(where, split="train")
     except (OSError, ValueError, DatasetGenerationError) as error:
-        cause = str(error.__cause__ or error).splitlines()[0]
+        cause = one_line(error.__cause__ or error)
         raise DataError(f"replay data {where} could not be read: {cause}") from None
 
 
 def _is_answered(row: dict[str, Any]) -> bool:
-    return len(row["messages"]) > 1 and row["messages"][-1]["role"] == "assistant"
+    turns = row["messages"] if isinstance(row["messages"], list) else []
+    texts = (t.get(key) if isinstance(t, dict) else None for t in turns for key in _TURN)
+    whole = all(isinstance(text, str) for text in texts)
+    return len(turns) > 1 and whole and turns[-1]["role"] == "assistant"
 
 
 def _replay_pair(messages: list[dict[str, str]]) -> Pair:
-    turns = [{"role": m["role"], "content": m["content"]} for m in messages]
+    turns = [{key: message[key] for key in _TURN} for message in messages]
     return {
         "prompt": turns[:-1],
         "completion": turns[-1:],

@@ -15,11 +15,13 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.machinery import PathFinder
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from rl_faith.errors import RewardError
+from rl_faith.errors import RewardError, one_line
 from rl_faith.policies.usage import Meter, Usage, throughput
 from rl_faith.recipes import RewardSpec
 from rl_faith.training.panel import Panel
@@ -40,39 +42,54 @@ def load_reward(where: str) -> Callable[..., Any]:
             function), or the name of an entry point in the group `rl_faith.rewards`.
 
     Raises:
-        RewardError: nothing callable there.
+        RewardError: nothing callable there, or it fails while it is imported.
     """
-    module, _, name = where.rpartition(":")
     try:
-        if module.endswith(".py"):
-            found = getattr(_from_file(Path(module)), name)
-        elif module or "." in where:
-            module, name = (module, name) if module else where.rsplit(".", 1)
-            found = getattr(importlib.import_module(module), name)
-        else:
-            found = _entry_point(where)
-    except (ImportError, AttributeError, OSError) as error:
-        raise RewardError(f"reward {where!r} cannot be loaded: {error}") from None
+        module, name = _address(where)
+        # Told before: importing code runs it.
+        log.info("reward %s from %s", where, _source(module))
+        found = getattr(_imported(module), name)
+    # Code of others may fail with anything while it is imported.
+    except Exception as error:
+        raise RewardError(f"reward {where!r} cannot be loaded: {one_line(error)}") from error
     if not callable(found):
         raise RewardError(f"reward {where!r} is a {type(found).__name__}, not a function")
-    log.info("reward %s from %s", where, inspect.getsourcefile(inspect.unwrap(found)))
     return found  # type: ignore[no-any-return]
 
 
-def _from_file(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+def _address(where: str) -> tuple[str, str]:
+    """The module or file that a recipe names, and the function in it."""
+    module, _, name = where.rpartition(":")
+    if not module and "." not in where:
+        known = entry_points(group=GROUP)
+        if where not in known.names:
+            raise ImportError(f"no such reward; known: {', '.join(sorted(known.names))}")
+        return known[where].module, known[where].attr
+    return (module, name) if module else (where.rpartition(".")[0], where.rpartition(".")[2])
+
+
+def _source(module: str) -> str | None:
+    """The file that holds a module, found without running it or the packages around it."""
+    if module.endswith(".py"):
+        return str(Path(module).resolve())
+    name, *inner = module.split(".")
+    spec = importlib.util.find_spec(name)
+    for part in inner:
+        name = f"{name}.{part}"
+        places = (spec.submodule_search_locations if spec else None) or []
+        spec = PathFinder.find_spec(name, places)
+    return spec.origin if spec else None
+
+
+def _imported(module: str) -> ModuleType:
+    if not module.endswith(".py"):
+        return importlib.import_module(module)
+    spec = importlib.util.spec_from_file_location(Path(module).stem, module)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def _entry_point(name: str) -> Any:
-    known = entry_points(group=GROUP)
-    if name not in known.names:
-        raise ImportError(f"no such reward; known: {', '.join(sorted(known.names))}")
-    return known[name].load()
+        raise ImportError(f"{module} is no Python file")
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
 
 
 @dataclass
