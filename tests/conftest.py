@@ -194,6 +194,22 @@ def tweet_words(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def pool(tmp_path_factory, tweet_words) -> Path:
+    """A pool of insertions into tweets, balanced on impact, for the embedded model."""
+    from rl_faith.cli import main  # noqa: PLC0415 - brings torch
+
+    out = tmp_path_factory.mktemp("pool")
+    recipe = {
+        "stage": "build", "test": "counterfactual", "model_name_or_path": "toy", "data": "toy",
+        "tasks": ["sentiment140"], "examples_per_task": 24, "out": str(out),
+        "interventions": [str(tweet_words), "user_bias"],
+    }  # fmt: skip
+    (out.parent / "pool.yaml").write_text(yaml.safe_dump(recipe))
+    main(["build", "--config", str(out.parent / "pool.yaml")])
+    return out
+
+
 MOOD = """
 question: "Review: {input}\\nIs it good? Answer 'Good' or 'Bad'."
 labels: {Good: up, Bad: down}

@@ -9,7 +9,6 @@ import pytest
 import yaml
 from trl import GRPOConfig
 
-from rl_faith.cli import main
 from rl_faith.recipes import CounterfactualGRPORecipe
 from rl_faith.runs import read_rows
 from rl_faith.training.arguments import parse_training
@@ -17,10 +16,6 @@ from rl_faith.training.grpo import make_trainer, train
 from rl_faith.training.insertion_data import insertion_rows
 
 TOY = Path("recipes/toy/grpo-self-consistency.yaml")
-BUILD = {
-    "stage": "build", "test": "counterfactual", "model_name_or_path": "toy", "data": "toy",
-    "tasks": ["sentiment140"], "examples_per_task": 24,
-}  # fmt: skip
 OF_THE_OTHER_TEST = ("data", "tasks", "styles", "budgets", "examples_per_task")
 
 
@@ -34,15 +29,6 @@ def recipe_with(folder, **reward):
         yaml.safe_dump({**kept, "test": "counterfactual", "pool": "", "rewards": rewards})
     )
     return path
-
-
-@pytest.fixture(scope="module")
-def pool(tmp_path_factory, tweet_words):
-    out = tmp_path_factory.mktemp("pool")
-    recipe = {**BUILD, "out": str(out), "interventions": [str(tweet_words), "user_bias"]}
-    (out.parent / "pool.yaml").write_text(yaml.safe_dump(recipe))
-    main(["build", "--config", str(out.parent / "pool.yaml")])
-    return out
 
 
 def parsed(out, pool, config=None, **changed):
