@@ -177,6 +177,17 @@ def sft_overrides(built: Path, out: Path) -> list[str]:
     return [part for key, value in given.items() for part in (f"--{key}", str(value))]
 
 
+@pytest.fixture(scope="session")
+def pool(tmp_path_factory) -> Path:
+    """A pool of insertions into questions, balanced on impact, for toy-errands."""
+    from rl_faith.cli import main  # noqa: PLC0415 - brings torch
+
+    out = tmp_path_factory.mktemp("pool")
+    build = ["--config", "recipes/toy/phi-build.yaml", "--examples_per_task", "24"]
+    main(["build", *build, "--out", str(out)])
+    return out
+
+
 MOOD = """
 question: "Review: {input}\\nIs it good? Answer 'Good' or 'Bad'."
 labels: {Good: up, Bad: down}

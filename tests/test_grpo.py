@@ -273,6 +273,11 @@ def test_groups_that_processes_would_share_are_refused():
         check_groups(args)
 
 
+def test_weights_in_pieces_are_refused(tmp_path):
+    with pytest.raises(RecipeError, match=r"ds3_gather_for_generation is false.*set use_vllm"):
+        trainer_for(tmp_path, ds3_gather_for_generation=False)
+
+
 def test_a_failing_reward_ends_the_run_with_its_name(tmp_path):
     reward = tmp_path / "own.py"
     reward.write_text("def broken(completions):\n    raise ValueError('no such thing')\n")

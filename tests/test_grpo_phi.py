@@ -9,7 +9,6 @@ import pytest
 import yaml
 from trl import GRPOConfig
 
-from rl_faith.cli import main
 from rl_faith.recipes import CounterfactualGRPORecipe
 from rl_faith.runs import read_rows
 from rl_faith.training.arguments import parse_training
@@ -17,14 +16,6 @@ from rl_faith.training.grpo import make_trainer, train
 from rl_faith.training.insertion_data import insertion_rows
 
 RECIPE = "recipes/toy/grpo-phi.yaml"
-BUILD = "recipes/toy/phi-build.yaml"
-
-
-@pytest.fixture(scope="module")
-def pool(tmp_path_factory):
-    out = tmp_path_factory.mktemp("pool")
-    main(["build", "--config", BUILD, "--out", str(out), "--examples_per_task", "24"])
-    return out
 
 
 def parsed(out, pool, config=RECIPE, **changed):

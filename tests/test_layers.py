@@ -9,7 +9,7 @@ LIGHT = [
     *("rl_faith.text", "rl_faith.stats", "rl_faith.questions", "rl_faith.errors", "rl_faith.tasks"),
     *("rl_faith.styles", "rl_faith.interventions", "rl_faith.checks", "rl_faith.erasure"),
     *("rl_faith.pseudo", "rl_faith.recipes", "rl_faith.cli", "rewards"),
-    "rl_faith.doctor",
+    *("rl_faith.doctor", "rl_faith.launching"),
     *(f"rewards.{name}" for name in ("self_consistency", "format", "minimality")),
 ]
 HEAVY = ["torch", "transformers", "trl", "datasets", "lemminflect", "wordfreq"]

@@ -302,6 +302,14 @@ def test_all_weights_of_a_merged_adapter_can_be_trained(tmp_path):
     assert all(parameter.requires_grad for parameter in merged.parameters())
 
 
+@pytest.mark.parametrize("adapted", [False, True], ids=["model", "adapter"])
+def test_rotary_frequencies_keep_their_precision(tmp_path, adapted):
+    name = make_adapter(tmp_path / "adapter", "toy") if adapted else "toy"
+    model = load_model(name, "bfloat16")
+    assert model.dtype == torch.bfloat16
+    assert model.model.rotary_emb.inv_freq.dtype == torch.float32
+
+
 def test_adapter_that_names_no_base_model_is_refused(tmp_path):
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(ModelError, match="does not name its base model"):

@@ -55,9 +55,10 @@ def test_rollouts_come_from_synced_weights():
     assert source.index("sync_weights()") < source.index("vllm_generation.generate(")
 
 
-@pytest.mark.parametrize("name", ["gather_deepspeed3_params", "gradient_checkpointing_kwargs"])
-def test_model_is_unwrapped_with(name):
-    assert name in parameters(unwrap_model_for_generation)
+def test_model_is_unwrapped_with_its_weights_whole():
+    known = inspect.signature(unwrap_model_for_generation).parameters
+    assert known["gather_deepspeed3_params"].default is True
+    assert "gradient_checkpointing_kwargs" in known
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def load_model(
     """
     if dtype not in DTYPES:
         raise ModelError(f"unknown dtype {dtype!r}; known: {', '.join(DTYPES)}")
-    model = _merged(name, attention).to(DTYPES[dtype])
+    model = _loaded(name, DTYPES[dtype], attention)
     # Adapters trained on top record this as their base.
     model.name_or_path = model.config._name_or_path = name
     return model.eval()
@@ -90,6 +90,16 @@ def _no_safetensors(name: str) -> str:
     )
 
 
+def _loaded(name: str, dtype: torch.dtype, attention: str | None) -> PreTrainedModel:
+    if base_of(name) is None:
+        return _read(name, dtype, attention)
+    model = _merged(name, attention)
+    # Not `model.to`: buffers, such as the frequencies of rotary embeddings, keep their precision.
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
+    return model
+
+
 def _merged(name: str, attention: str | None) -> PreTrainedModel:
     if base := base_of(name):
         check_adapter(name)
@@ -105,9 +115,13 @@ def _merged(name: str, attention: str | None) -> PreTrainedModel:
             raise ModelError(
                 f"the adapter in {name} does not fit its base model {base}: {_first_line(error)}"
             ) from None
+    return _read(name, torch.float32, attention)
+
+
+def _read(name: str, dtype: torch.dtype, attention: str | None) -> PreTrainedModel:
     try:
         return AutoModelForCausalLM.from_pretrained(
-            resolve(name), dtype=torch.float32, attn_implementation=attention, **_SAFELY
+            resolve(name), dtype=dtype, attn_implementation=attention, **_SAFELY
         )
     except (OSError, ValueError, ImportError) as error:
         lacks = "file named model.safetensors" in str(error)

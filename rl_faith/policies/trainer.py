@@ -59,16 +59,38 @@ class LivePolicy(TransformersPolicy):
     @contextmanager
     def _gathered(self) -> Iterator[None]:
         trainer, args = self._trainer, self._trainer.args
-        training = self.model.training
-        with unwrap_model_for_generation(
-            trainer.model_wrapped,
-            trainer.accelerator,
-            gather_deepspeed3_params=args.ds3_gather_for_generation,
-            gradient_checkpointing_kwargs=args.gradient_checkpointing_kwargs,
-        ) as model:
+        training, wrapped = self.model.training, trainer.model_wrapped
+        with (
+            unwrap_model_for_generation(
+                wrapped,
+                trainer.accelerator,
+                gradient_checkpointing_kwargs=args.gradient_checkpointing_kwargs,
+            ) as model,
+            _uncompared(wrapped),
+        ):
             self.model = model
             yield
         self.model.train(training)
+
+
+@contextmanager
+def _uncompared(wrapped: Any) -> Iterator[None]:
+    """Without the hook by which ZeRO-3 compares each forward pass with the other processes.
+
+    TRL takes off the hooks that put weights together, and leaves this one: processes with unequal
+    numbers of questions would wait for each other for ever.
+    """
+    offload = getattr(getattr(wrapped, "optimizer", None), "parameter_offload", None)
+    if offload is None:
+        yield
+        return
+    offload.fwd_pre_hook.remove()
+    try:
+        yield
+    finally:
+        offload.fwd_pre_hook = offload.module.register_forward_pre_hook(
+            lambda *_: offload.get_param_coordinator().reset_step()
+        )
 
 
 class EnginePolicy(OneTokenPolicy):

@@ -113,8 +113,13 @@ class TransformersPolicy(ScoringPolicy):
             eos_token_id=_end_tokens(self.model, tokenizer),
         )
         device = self.model.device
+        # Under ZeRO-3 transformers would go token by token with the other processes, which have
+        # other batches or none; here every process has the weights whole and its own pace.
         whole = self.model.generate(
-            input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=config
+            input_ids=ids.to(device),
+            attention_mask=mask.to(device),
+            generation_config=config,
+            synced_gpus=False,
         )
         written: list[list[int]] = whole[:, width:].tolist()
         return written

@@ -1,16 +1,19 @@
 """From the command line of a training stage to its recipe and TRL's arguments."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, TrainingArguments
+from transformers.integrations import is_deepspeed_zero3_enabled
+from transformers.integrations.deepspeed import set_hf_deepspeed_config, unset_hf_deepspeed_config
 from trl import ModelConfig
 
 from rl_faith.errors import RecipeError
-from rl_faith.policies.loading import load_model
+from rl_faith.policies.loading import base_of, load_model
 from rl_faith.recipes import check_arguments, overrides, parse_recipe
 
 
@@ -39,7 +42,25 @@ def parse_training(
     return recipe, args, model_args, json.loads(json.dumps(chosen, default=str))
 
 
-def load_training_model(model_args: ModelConfig) -> PreTrainedModel:
+def load_training_model(args: TrainingArguments, model_args: ModelConfig) -> PreTrainedModel:
     """The model that a training starts from, adapters merged."""
     name, dtype = model_args.model_name_or_path, model_args.dtype or "float32"
-    return load_model(name, dtype, attention=model_args.attn_implementation)
+    with nullcontext() if base_of(name) is None else _whole(args):
+        return load_model(name, dtype, attention=model_args.attn_implementation)
+
+
+@contextmanager
+def _whole(args: TrainingArguments) -> Iterator[None]:
+    """Weights are read whole: ZeRO-3 would divide them at once, and parts cannot be merged into.
+
+    They are divided when the training begins.
+    """
+    if not is_deepspeed_zero3_enabled():
+        yield
+        return
+    kept = args.hf_deepspeed_config if args.deepspeed else args.deepspeed_plugin.dschf
+    unset_hf_deepspeed_config()
+    try:
+        yield
+    finally:
+        set_hf_deepspeed_config(kept)

@@ -54,13 +54,14 @@ def make_trainer(
 ) -> FaithfulnessTrainer:
     """TRL's trainer with the recipe's rewards, prompts and held-out examples."""
     check_groups(args)
+    check_gathering(args)
     prompts, panel = _test(recipe, args.seed)
     specs = [RewardSpec(**entry) for entry in recipe.rewards]
     args.reward_weights = [spec.weight for spec in specs]
     # The same switches as when the policy is asked, or training would render another prompt.
     args.chat_template_kwargs = {**TEMPLATE_ARGUMENTS, **(args.chat_template_kwargs or {})}
     name = model_args.model_name_or_path
-    model, tokenizer = load_training_model(model_args), load_tokenizer(name)
+    model, tokenizer = load_training_model(args, model_args), load_tokenizer(name)
     if args.use_vllm:
         model.name_or_path = _for_engine(name, model, tokenizer, Path(args.output_dir, "start"))
     trainer = FaithfulnessTrainer(
@@ -141,6 +142,18 @@ def check_groups(args: GRPOConfig) -> None:
             f"grpo: each process generates {local} completions at a time (per_device_train_"
             f"batch_size x steps_per_generation), which num_generations {args.num_generations} "
             "does not divide"
+        )
+
+
+def check_gathering(args: GRPOConfig) -> None:
+    """Raise RecipeError where the model itself is to answer with weights in pieces.
+
+    A forward pass would then be collective, and processes have unequal numbers of questions.
+    """
+    if not args.use_vllm and not args.ds3_gather_for_generation:
+        raise RecipeError(
+            "grpo: ds3_gather_for_generation is false, but without vLLM the rewards ask the model "
+            "in training, with its weights whole; leave it true or set use_vllm"
         )
 
 

@@ -46,7 +46,7 @@ def make_trainer(recipe: SFTRecipe, args: SFTConfig, model_args: ModelConfig) ->
     if longer:
         log.warning("%d pairs are longer than max_length %s and left out", longer, args.max_length)
     return SFTTrainer(
-        model=load_training_model(model_args),
+        model=load_training_model(args, model_args),
         args=args,
         train_dataset=pairs,
         processing_class=tokenizer,
