@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.deepspeed, pytest.mark.slow]
 SFT_LORA, SFT_FULL = "recipes/toy/sft-lora.yaml", "recipes/toy/sft-predictions.yaml"
 PHI = "recipes/toy/grpo-phi.yaml"
 SFT = {"train_on": "predictions", "data": "toy", "examples_per_task": 40, "lora_dropout": 0.0}
-LORA = {"use_peft": True, "lora_target_modules": "all-linear", "learning_rate": 0.005}
+LORA = {"use_peft": True, "lora_target_modules": "all-linear", "learning_rate": 0.005,
+        "lora_dropout": 0.0}  # fmt: skip
 RUNS = ["sft-lora", "sft-full", "sft-on-adapter", "grpo-lora", "grpo-full"]
 # Asks as many new questions as the rank is high, so that one process has none.
 ASKS = """
@@ -62,7 +63,7 @@ def trainings(root, processes, pool):
     return [
         told("sft", SFT_LORA, "sft-lora", 8, **SFT),
         told("sft", SFT_LORA, "sft-bfloat16", 8, **SFT, dtype="bfloat16", bf16=True),
-        told("sft", SFT_FULL, "sft-full", 8),
+        told("sft", SFT_FULL, "sft-full", 8, **SFT),
         told("sft", SFT_FULL, "sft-on-adapter", 8, **on_adapter),
         told("grpo", root / "grpo.yaml", "grpo-lora", 16, **grpo, **LORA),
         told("grpo", root / "grpo.yaml", "grpo-full", 16, **grpo),
