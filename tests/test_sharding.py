@@ -59,9 +59,9 @@ def trainings(root, processes, pool):
     rollouts = {"num_generations": 4, "per_device_eval_batch_size": 4, "held_out_examples": 3,
                 "max_completion_length": 16, "eval_steps": 9}  # fmt: skip
     grpo = {**rollouts, "tasks": "sentiment140", "styles": "attribution", "examples_per_task": 12}
-    on_adapter = {**SFT, "model_name_or_path": root / "sft-lora"}
+    on_adapter = {**SFT, "model_name_or_path": root / "sft-lora", "learning_rate": 0.002}
     return [
-        told("sft", SFT_LORA, "sft-lora", 8, **SFT),
+        told("sft", SFT_LORA, "sft-lora", 8, **SFT, learning_rate=0.01),
         told("sft", SFT_LORA, "sft-bfloat16", 8, **SFT, dtype="bfloat16", bf16=True),
         told("sft", SFT_FULL, "sft-full", 8, **SFT),
         told("sft", SFT_FULL, "sft-on-adapter", 8, **on_adapter),
