@@ -18,7 +18,7 @@ from rl_faith.errors import DataError
 from rl_faith.policies.chat import Chat
 from rl_faith.policies.loading import load_model, load_tokenizer
 from rl_faith.questions import Message
-from rl_faith.runs import read_rows
+from rl_faith.runs import Run, read_rows
 from rl_faith.training.arguments import parse_training
 from rl_faith.training.sft import make_trainer, train
 
@@ -216,7 +216,9 @@ def test_token_is_not_written_to_the_run_directory(built, tmp_path):
     resolved = parse_training(
         "sft", arguments(built, tmp_path, "--hub_token", "hf_secret"), SFTConfig
     )[-1]
-    assert "hf_secret" not in json.dumps(resolved)
+    Run(tmp_path).open(resolved, device="cpu", seed=0)
+    assert "hub_token" in resolved
+    assert not any("hf_secret" in file.read_text() for file in tmp_path.glob("*.*"))
 
 
 def test_training_goes_on_top_of_an_adapter(built, adapter, tmp_path):

@@ -164,12 +164,13 @@ def _bare(line: bytes) -> bytes:
     return line.removeprefix(BOM_UTF8).strip()
 
 
-def _loaded(otherwise: str, wanted: Mapping[str, Any]) -> Iterable[Row]:
+def _loaded(otherwise: str, wanted: Mapping[str, Any]) -> Iterator[Row]:
+    """Rows one by one: some faults, such as another encoding, show in their row alone."""
     from datasets import load_dataset  # noqa: PLC0415 - slow to import, and toy data do not need it
     from datasets.exceptions import DatasetGenerationError  # noqa: PLC0415
 
     try:
-        return load_dataset(**wanted)  # type: ignore[no-any-return]
+        yield from load_dataset(**wanted)
     except DatasetGenerationError as error:
         raise DataError(f"{otherwise}: {_first_line(error.__cause__ or error)}") from None
     except (OSError, RuntimeError, ValueError) as error:
