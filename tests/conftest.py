@@ -12,6 +12,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import settings
+
+# Other work on the machine must not fail a test.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 # Before torch is imported: the tests of a file must not fight each other for the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats as reference
 from scipy.stats.contingency import association
@@ -161,7 +161,6 @@ def test_repeating_the_rows_of_an_example_does_not_narrow_the_interval():
     assert often.n == 600
 
 
-@settings(deadline=None)  # other work on the machine must not fail a test
 @given(pairs, st.randoms(use_true_random=False))
 def test_interval_does_not_depend_on_the_order_of_rows(rows, random):
     rows = [(*row, str(i % 7)) for i, row in enumerate(rows)]
@@ -170,7 +169,6 @@ def test_interval_does_not_depend_on_the_order_of_rows(rows, random):
     assert (a.value, a.low, a.high) == pytest.approx((b.value, b.low, b.high), abs=1e-6)
 
 
-@settings(deadline=None)  # other work on the machine must not fail a test
 @given(pairs)
 def test_interval_holds_the_value_and_stays_within_minus_1_and_1(rows):
     e = correlation(*zip(*rows, strict=True), resamples=50)
