@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-import yaml
-
 from rl_faith.errors import RecipeError, RunError, exit_on_error
+from rl_faith.plain_yaml import read_yaml
 from rl_faith.recipes import check_arguments, check_recipe, read_recipe
 
 _MODULES = {
@@ -71,8 +70,8 @@ def _values(overrides: Sequence[str]) -> dict[str, Any]:
 
 def _read(value: str) -> Any:
     try:
-        return yaml.safe_load(value)
-    except yaml.YAMLError:
+        return read_yaml(value)
+    except ValueError:
         return value
 
 
