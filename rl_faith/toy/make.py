@@ -2,8 +2,8 @@
 
 Trains the tokenizer, then the model from random weights on generated conversations, and saves both
 in the form that `from_pretrained` reads. Beside other jobs "toy" takes an hour and "toy-errands"
-half of one. The seed fixes the data and the initial weights; the last digits depend on the machine's
-arithmetic, and the shipped "toy" was made with torch's own Muon, in bfloat16.
+half of one. The seed fixes the data and the initial weights; the last digits depend on the
+machine's arithmetic, and the shipped "toy" was made with torch's own Muon, in bfloat16.
 """
 
 import argparse
