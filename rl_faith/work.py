@@ -10,6 +10,7 @@ import torch
 from accelerate import PartialState
 from tqdm import tqdm
 
+from rl_faith.errors import RunError
 from rl_faith.policies import Policy
 from rl_faith.policies.opening import open_policy
 from rl_faith.policies.usage import Meter, Usage, throughput, total
@@ -58,6 +59,10 @@ def ask_models(
 
     Returns:
         The run, ready to be merged; None in every process but the first.
+
+    Raises:
+        RunError: the run directory belongs to another recipe, cannot be written, or is not the same
+            for all processes.
     """
     state, run, done = _start(recipe)
     for name, where in models.items():
@@ -79,7 +84,19 @@ def ask_models(
                 chunk=recipe.chunk,
             )
     state.wait_for_everyone()
-    return run if state.is_main_process else None
+    if not state.is_main_process:
+        return None
+    _check_whole(run, {k for n in models for p in plans for e in p.examples for k in p.keys(n, e)})
+    return run
+
+
+def _check_whole(run: Run, wanted: set[Key]) -> None:
+    """Machines that do not share a disk would each be content with their own rows."""
+    if missing := len(wanted - {key_of(row) for row in run.rows()}):
+        raise RunError(
+            f"{run.path} lacks {missing} of {len(wanted)} rows that other processes wrote: "
+            "give --out a folder that all machines share, and run the same command again"
+        )
 
 
 def _start(recipe: Asking) -> tuple[PartialState, Run, set[Key]]:

@@ -1,4 +1,4 @@
-"""What `test_sharding.py` launches in one process and in several: trainings from a list.
+"""What `test_sharding.py` launches in one process and in several: stages from a list.
 
 accelerate launch --config_file FILE tests/sharded.py JOBS.json
 """
@@ -11,6 +11,7 @@ from accelerate import PartialState
 from deepspeed import ops
 from trl import GRPOConfig, SFTConfig
 
+from rl_faith import cli
 from rl_faith.questions import Question, user
 from rl_faith.training import grpo, sft
 from rl_faith.training.arguments import parse_training
@@ -62,8 +63,12 @@ def ask_unevenly(trainer):
 
 
 def main():
-    """Run the trainings and tell how many processes did."""
-    run = {"sft": fine_tune, "grpo": reinforce}
+    """Run the stages and tell how many processes did."""
+    run = {
+        "evaluate": lambda told: cli.main(["evaluate", *told]),
+        "sft": fine_tune,
+        "grpo": reinforce,
+    }
     for stage, told in json.loads(Path(sys.argv[1]).read_text()):
         run[stage](told)
     sys.stdout.write(f"processes: {PartialState().num_processes}\n")

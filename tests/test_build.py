@@ -3,8 +3,6 @@
 import json
 import random
 import signal
-import subprocess
-import sys
 from collections import Counter
 
 import pytest
@@ -257,31 +255,6 @@ def test_finished_build_started_again_asks_nothing(undisturbed, recipe, cli, mon
     monkeypatch.setattr(TransformersPolicy, "load", None)
     assert cli("build", "--config", recipe, "--out", undisturbed).code == 0
     assert (undisturbed / "instances.jsonl").read_bytes() == before
-
-
-TWO = """
-import sys
-from pathlib import Path
-from accelerate import PartialState
-from rl_faith.cli import main
-
-main(sys.argv[1:])
-Path(f"world-{PartialState().process_index}").write_text(str(PartialState().num_processes))
-"""
-
-
-@pytest.mark.slow
-def test_two_processes_give_the_rows_of_one(recipe, undisturbed, tmp_path):
-    (tmp_path / "two.py").write_text(TWO)
-    command = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone", "two.py"]
-    arguments = ["build", "--config", str(recipe), "--out", "out"]
-    subprocess.run(
-        [sys.executable, *command, *arguments],
-        cwd=tmp_path, check=True, timeout=600, capture_output=True,
-    )  # fmt: skip
-    assert [(tmp_path / f"world-{rank}").read_text() for rank in (0, 1)] == ["2", "2"]
-    assert_same_rows(tmp_path / "out", undisturbed)
-    assert not list(tmp_path.glob("out/instances-*"))
 
 
 def test_task_without_instructions_is_refused_before_the_model_is_loaded(tmp_path):

@@ -163,6 +163,16 @@ def test_new_weights_give_new_answers(questions):
     assert_near(policy.predict(questions[:1])[0], naive(policy, questions[0]), 1e-4)
 
 
+def test_answers_of_earlier_weights_take_no_room(questions):
+    policy = TransformersPolicy.load("toy", device="cpu")
+    for _ in range(3):
+        policy.predict(questions)
+        held = len(policy._answers)
+        policy.weights_changed()
+    policy.predict(questions)
+    assert len(policy._answers) == held
+
+
 def test_a_model_in_training_answers_without_dropout_and_goes_on_training(questions):
     model = load_model("toy")
     lora = LoraConfig(r=2, lora_dropout=0.9, target_modules=["q_proj"], init_lora_weights=False)

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import assert_same
 
 pytest.importorskip("deepspeed", reason="needs DeepSpeed: bash scripts/test_deepspeed.sh")
 
 from rl_faith.policies.transformers import TransformersPolicy
+from rl_faith.runs import read_rows
 from rl_faith.tasks import load_examples, load_task
 
 pytestmark = [pytest.mark.deepspeed, pytest.mark.slow]
@@ -60,7 +62,9 @@ def trainings(root, processes, pool):
                 "max_completion_length": 16, "eval_steps": 9}  # fmt: skip
     grpo = {**rollouts, "tasks": "sentiment140", "styles": "attribution", "examples_per_task": 12}
     on_adapter = {**SFT, "model_name_or_path": root / "sft-lora", "learning_rate": 0.002}
+    grid = ["--config", "recipes/toy/evaluate.yaml", "--models", "toy", "--examples_per_task", "3"]
     return [
+        ["evaluate", [*grid, "--tasks", "snli", "--out", str(root / "grid")]],
         told("sft", SFT_LORA, "sft-lora", 8, **SFT, learning_rate=0.01),
         told("sft", SFT_LORA, "sft-bfloat16", 8, **SFT, dtype="bfloat16", bf16=True),
         told("sft", SFT_FULL, "sft-full", 8, **SFT),
@@ -139,6 +143,11 @@ def test_rewards_of_every_step_are_those_of_one_process(one, two, run):
 def test_held_out_figures_before_the_first_step_are_those_of_one_process(one, two, run):
     found, wanted = (held_out(root / run) for root in (two, one))
     assert found == pytest.approx(wanted, abs=1e-3)
+
+
+def test_rows_of_a_grid_are_those_of_one_process(one, two):
+    found, wanted = (read_rows(root / "grid/instances.jsonl") for root in (two, one))
+    assert_same(found, wanted)
 
 
 def test_running_rates_are_those_of_one_process(one, two):

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -65,10 +66,10 @@ def twice_tuned(tuned, tmp_path_factory):
     return adapter(tmp_path_factory.mktemp("twice"), tuned, 1)
 
 
-@pytest.fixture(scope="module")
-def url(tuned, tmp_path_factory):
+@contextmanager
+def served(tuned, folder):
     """Where `scripts/serve.sh` serves the embedded model and an adapter."""
-    log = tmp_path_factory.mktemp("served") / "said.txt"
+    log = folder / "said.txt"
     port = free_port()
     assert serve(log, tuned, "--dtype", "float32", "--port", port) == 0, log.read_text()
     told = re.search(r"answers at (\S+) .*kill (\d+)", log.read_text())
@@ -76,6 +77,12 @@ def url(tuned, tmp_path_factory):
         yield told[1]
     finally:
         os.kill(int(told[2]), signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def url(tuned, tmp_path_factory):
+    with served(tuned, tmp_path_factory.mktemp("served")) as there:
+        yield there
 
 
 def serve(log, *arguments):
@@ -234,13 +241,20 @@ def grids(url, tuned, tmp_path_factory):
         *("--models", "base=toy", f"tuned={tuned}", "--max_new_tokens", "32"),
     ]
     found = {}
-    for kind in ("transformers", "vllm", "server"):
-        there = ["--policy", kind, "--base_urls", url, "--out", str(out / kind)]
-        main([*small, *there])
-        found[kind] = read_rows(out / kind / "instances.jsonl")
+    with served(tuned, tmp_path_factory.mktemp("second")) as other:
+        for kind, urls in {
+            "transformers": [],
+            "vllm": [],
+            "server": [url],
+            "fleet": [url, other],
+        }.items():
+            there = ["--policy", "server" if urls else kind, "--out", str(out / kind)]
+            main([*small, *there, *(["--base_urls", *urls] if urls else [])])
+            found[kind] = read_rows(out / kind / "instances.jsonl")
     return found
 
 
+@pytest.mark.parametrize("kind", ["vllm", "server", "fleet"])
 def test_grid_is_the_same_by_every_policy(grids, kind):
     assert_same(grids[kind], grids["transformers"], within=1e-3)
 

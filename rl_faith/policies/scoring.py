@@ -14,6 +14,7 @@ Ids = tuple[int, ...]
 Table = list[list[float]]
 TOO_LONG = Unanswered("too_long")
 _CACHED_ANSWERS = 500_000
+_Key = tuple[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,9 @@ class ScoringPolicy(ABC):
 
     def __init__(self, chat: Chat, longest: int) -> None:
         self.chat, self.longest = chat, longest
-        self.version = 0
         self.usage = Usage()
-        self._answers: LRUCache[tuple[str, tuple[str, ...], int], Prediction] = LRUCache(
-            _CACHED_ANSWERS
-        )
+        self._version = 0
+        self._answers: LRUCache[_Key, Prediction] = LRUCache(_CACHED_ANSWERS)
 
     @abstractmethod
     def read(self, rows: Sequence[Row], tokens: list[int]) -> dict[Row, Table]:
@@ -59,7 +58,13 @@ class ScoringPolicy(ABC):
 
     def weights_changed(self) -> None:
         """Start a new version of the weights: no earlier answer is used again."""
-        self.version += 1
+        self.weights_are(self._version + 1)
+
+    def weights_are(self, version: int) -> None:
+        """Say which weights answer from now on, so that answers of others are forgotten."""
+        if version != self._version:
+            self._version = version
+            self._answers.clear()
 
     def check_labels(self, labels: tuple[str, ...]) -> None:
         """Raise ModelError when two label words cannot be told apart."""
@@ -75,17 +80,15 @@ class ScoringPolicy(ABC):
 
     def _predict(self, questions: Sequence[Question]) -> list[Answer]:
         texts = {c: self.chat.text(c) for c in {q.conversation for q in questions}}
-        keys = [(texts[q.conversation], q.labels, self.version) for q in questions]
-        answers: dict[tuple[str, tuple[str, ...], int], Answer] = {}
+        keys = [(texts[q.conversation], q.labels) for q in questions]
+        answers: dict[_Key, Answer] = {}
         distinct = dict.fromkeys(keys)
         fresh = [k for k in distinct if k not in self._answers]
         self.usage.questions += len(keys)
         self.usage.distinct += len(distinct)
         self.usage.cached += len(distinct) - len(fresh)
-        prompts = self.chat.ids([text for text, _, _ in fresh])
-        scored = self._score(
-            [(p, labels) for p, (_, labels, _) in zip(prompts, fresh, strict=True)]
-        )
+        prompts = self.chat.ids([text for text, _ in fresh])
+        scored = self._score([(p, labels) for p, (_, labels) in zip(prompts, fresh, strict=True)])
         answers.update(zip(fresh, scored, strict=True))
         for key in keys:
             if key not in answers:

@@ -40,7 +40,7 @@ class LivePolicy(TransformersPolicy):
 
     def predict(self, questions: Sequence[Question]) -> list[Answer]:
         """As `TransformersPolicy.predict`; each step of the optimizer is a new version."""
-        self.version = self._trainer.state.global_step
+        self.weights_are(self._trainer.state.global_step)
         return super().predict(questions)
 
     def sync(self) -> None:
@@ -110,7 +110,7 @@ class EnginePolicy(OneTokenPolicy):
 
     def predict(self, questions: Sequence[Question]) -> list[Answer]:
         """As `OneTokenPolicy.predict`; each step of the optimizer is a new version."""
-        self.version = self._trainer.state.global_step
+        self.weights_are(self._trainer.state.global_step)
         return super().predict(questions)
 
     def wanted(self, tokens: list[int]) -> list[int]:
