@@ -124,7 +124,8 @@ def seen(request, tmp_path_factory):
         "num_generations": 4, "per_device_train_batch_size": 16, "per_device_eval_batch_size": 4,
         "gradient_accumulation_steps": 1, "logging_steps": 1,
         "examples_per_task": 6, "held_out_examples": 2, "eval_steps": STEPS, "warmup_steps": 0,
-        "learning_rate": 0.01, "max_completion_length": 24, "disable_tqdm": True,
+        # At 0.01 the replies of later steps may all be invalid, and no reward moves the weights.
+        "learning_rate": 0.001, "max_completion_length": 24, "disable_tqdm": True,
     }  # fmt: skip
     config = ["--config", "recipes/toy/grpo-self-consistency.yaml"]
     with engine(folder) as settings:
@@ -180,8 +181,8 @@ def test_engine_answers_as_the_live_model(seen, step):
 
 
 def test_weights_moved_between_the_steps(seen):
-    drops = [entry["faith/drop"] for entry in seen.log if "faith/drop" in entry]
-    assert len(set(drops)) > 1
+    norms = [entry["grad_norm"] for entry in seen.log if "grad_norm" in entry]
+    assert sum(norm > 0 for norm in norms) > 1
 
 
 def test_weights_arrived_in_the_engine(seen):
