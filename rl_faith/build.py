@@ -1,13 +1,15 @@
 """`rl-faith build`: pseudo-faithful explanations of the model's own predictions.
 
 For each example: predict, erase every word, take the most influential one (for the budget "multi":
-the fewest that change the prediction together), ask the model for replacements, build one reply
-per style (Doi et al. 2025, section 3.1) and judge it like any other explanation. Every verdict is
-one row of `instances.jsonl`; `train.jsonl` is read off these rows.
+the fewest that change the prediction together; for the control as many random ones), ask the model
+for replacements, build one reply per style (Doi et al. 2025, section 3.1) and judge it like any
+other explanation. Every verdict is one row of `instances.jsonl`; `train.jsonl` is read off these
+rows.
 """
 
 import json
 import logging
+import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -40,7 +42,7 @@ class _Plan:
     wanted: tuple[tuple[Style, Budget], ...]
     examples: tuple[Example, ...]
     quality: frozenset[str]
-    max_new_tokens: int
+    recipe: BuildRecipe
 
     def keys(self, model: str, example: Example) -> set[Key]:
         """The rows that the example leaves, under the name of who made the explanation."""
@@ -77,7 +79,7 @@ def _plan(task: Task, recipe: BuildRecipe) -> _Plan:
         tuple((load_style(s), cast(Budget, b)) for s in recipe.styles for b in recipe.budgets),
         tuple(examples),
         frozenset(e.id for e in examples[: recipe.quality_examples]),
-        recipe.max_new_tokens,
+        recipe,
     )
 
 
@@ -93,7 +95,7 @@ def _judge(policy: Policy, model: str, plan: _Plan, examples: list[Example]) -> 
     wishes: list[Wish] = [
         (e, *how) for e in examples if e.id in plan.quality for how in plan.wanted
     ]
-    own = explain(policy, plan.task, wishes, predictions, max_new_tokens=plan.max_new_tokens)
+    own = explain(policy, plan.task, wishes, predictions, max_new_tokens=plan.recipe.max_new_tokens)
     verdicts = _settle(policy, cases + own)
     makers = [CONSTRUCTED] * len(cases) + [ORIGINAL] * len(own)
     rows = [row_of(maker, v) for maker, v in zip(makers, verdicts, strict=True)]
@@ -127,6 +129,8 @@ def _sources(
     chosen = {key: _top(found) for key, found in erased.items()}
     if several:
         chosen = leading_words(policy, task, examples, predictions, erased)
+    if plan.recipe.words == "random":
+        chosen = {k: _as_many(c, erased[k], f"{plan.recipe.seed}-{k}") for k, c in chosen.items()}
     return find_sources(policy, task, examples, predictions, chosen)
 
 
@@ -135,6 +139,15 @@ def _top(found: list[Influence] | Unanswered) -> list[Influence] | Unanswered:
         return found
     top = most_influential(found)
     return [top] if top else []
+
+
+def _as_many(
+    chosen: list[Influence] | Unanswered, found: list[Influence] | Unanswered, seed: str
+) -> list[Influence] | Unanswered:
+    """Random words in place of the chosen ones."""
+    if isinstance(chosen, Unanswered) or isinstance(found, Unanswered):
+        return chosen
+    return random.Random(seed).sample(found, len(chosen))
 
 
 def _order(plans: Sequence[_Plan]) -> Callable[[Row], Any]:

@@ -188,6 +188,19 @@ def test_without_word_budget_the_fewest_leading_words_are_named(tmp_path):
     assert seen[1, True] and seen[1, False]
 
 
+def test_random_words_are_as_many_and_not_the_influential_ones(tmp_path):
+    given = {**SMALL, "styles": ["attribution"], "budgets": ["one", "multi"], "quality_examples": 0}
+    found = {
+        words: build(BuildRecipe(**given, words=words, out=str(tmp_path / words)))
+        for words in ("influential", "random")
+    }
+    pairs = list(zip(found["influential"], found["random"], strict=True))
+    assert all(a["count"] == b["count"] for a, b in pairs)
+    assert sum(a["words"] == b["words"] for a, b in pairs) < len(pairs) / 2
+    faithful = {words: sum(row["faithful"] for row in rows) for words, rows in found.items()}
+    assert faithful["random"] < faithful["influential"] / 2
+
+
 def test_filtered_replacement_is_counted_with_its_reason(tmp_path, monkeypatch):
     said = iter(["two words", "Negative", "positive."] * 8)
     monkeypatch.setattr(

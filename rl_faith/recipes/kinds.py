@@ -22,6 +22,8 @@ class BuildRecipe:
         styles: Of the explanations.
         budgets: "one": about the most influential word (Doi, 3.1); "multi": about the fewest words
             that change the prediction together.
+        words: "influential", or as many "random" ones in their place: such explanations teach the
+            formats of replies and nothing about influence, and are the control of the others.
         examples_per_task: Label-balanced, from the training split.
         quality_examples: How many per task also get the model's own explanations, for the
             comparison of constructed against original faithfulness (Doi, Table 3).
@@ -40,6 +42,7 @@ class BuildRecipe:
     tasks: list[str] = field(default_factory=ALL_TASKS.copy)
     styles: list[str] = field(default_factory=ALL_STYLES.copy)
     budgets: list[str] = field(default_factory=lambda: ["one"])
+    words: Literal["influential", "random"] = "influential"
     examples_per_task: int = 50_000
     quality_examples: int = 1_000
     max_new_tokens: int = 128
