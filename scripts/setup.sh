@@ -8,14 +8,19 @@ venv=${VENV:-.venv}
 torch="torch>=2.11,<2.14"
 
 [ -x "$venv"/bin/python ] || "${PYTHON:-python3}" -m venv "$venv"
-pip() { "$venv"/bin/python -m pip --disable-pip-version-check "$@"; }
+pip() { "$venv"/bin/python -m pip --disable-pip-version-check install --quiet "$@"; }
+# Environments beside each other share what uv has downloaded.
+uv() { "$venv"/bin/uv pip install --quiet --python "$venv"/bin/python "$@"; }
 
-# Without a GPU the default Linux build of torch would bring gigabytes of CUDA packages.
-if ! command -v nvidia-smi >/dev/null && ! "$venv"/bin/python -c "import torch" 2>/dev/null &&
-    pip install --quiet --dry-run --report - "$torch" | grep -q '"name": "nvidia-'; then
-    echo "no GPU here: installing the CPU build of torch"
-    pip install --quiet uv
-    "$venv"/bin/uv pip install --quiet --python "$venv"/bin/python --torch-backend cpu "$torch"
-fi
 echo "installing rl-faith${extra:+ [$extra]} into $venv (a minute or two the first time)"
-pip install --quiet --editable ".${extra:+[$extra]}"
+[ -x "$venv"/bin/uv ] || pip uv
+if ! "$venv"/bin/python -c "import torch" 2>/dev/null; then
+    # Without a GPU the default Linux build of torch would bring gigabytes of CUDA packages.
+    if ! command -v nvidia-smi >/dev/null && pip --dry-run --report - "$torch" | grep -q '"name": "nvidia-'; then
+        echo "no GPU here: installing the CPU build of torch"
+        uv --torch-backend cpu "$torch"
+    else
+        pip "$torch"
+    fi
+fi
+uv --editable ".${extra:+[$extra]}"

