@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_stages(commands)
     _add_compare(commands)
     _add_audit(commands)
+    _add_card(commands)
     _add_explain(commands)
     _add_doctor(commands)
     return parser
@@ -89,6 +90,13 @@ def _add_audit(commands: Any) -> None:
     audit.add_argument("run_dir", type=Path, metavar="RUN", help="a folder that evaluate wrote")
     audit.add_argument("--baseline", help="the model before training (default: the first)")
     audit.set_defaults(run=_audit)
+
+
+def _add_card(commands: Any) -> None:
+    card = commands.add_parser("card", help="put an evaluation into the cards of its models")
+    card.add_argument("run_dir", type=Path, metavar="RUN", help="a folder that evaluate wrote")
+    card.add_argument("--baseline", help="the model before training (default: the first)")
+    card.set_defaults(run=_card)
 
 
 def _add_explain(commands: Any) -> None:
@@ -161,6 +169,12 @@ def _audit(given: argparse.Namespace, rest: list[str]) -> None:
     from rl_faith.evaluation.comparing import run_audit  # noqa: PLC0415
 
     run_audit(given.run_dir, given.baseline)
+
+
+def _card(given: argparse.Namespace, rest: list[str]) -> None:
+    from rl_faith.cards import add_evaluation  # noqa: PLC0415
+
+    add_evaluation(given.run_dir, given.baseline)
 
 
 def _explain(given: argparse.Namespace, rest: list[str]) -> None:

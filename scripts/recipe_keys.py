@@ -1,4 +1,4 @@
-"""Writes the tables of keys into docs/recipes.md, from the dataclasses of rl_faith/recipes/kinds.py.
+"""Writes the tables of keys into docs/recipes.md, from the dataclasses of the recipes.
 
     python scripts/recipe_keys.py
 

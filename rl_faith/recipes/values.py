@@ -134,7 +134,13 @@ def _fits(value: Any, kind: Any) -> bool:
 
 def words_for(kind: Any) -> str:
     """A type as a sentence names it: `int` is a whole number."""
-    names = {"int": "a whole number", "str": "a text", "NoneType": "null", "dict": "a mapping"}
+    names = {
+        "bool": "true or false",
+        "int": "a whole number",
+        "str": "a text",
+        "NoneType": "null",
+        "dict": "a mapping",
+    }
     origin = get_origin(kind)
     if origin is Literal:
         return " or ".join(map(repr, get_args(kind)))
