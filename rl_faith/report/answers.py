@@ -129,7 +129,7 @@ def _disclosed(row: Row) -> str:
 def _drop(row: Row) -> str:
     if (drop := _number(row.get("drop"))) is None:
         return ""
-    return f"p({row.get('prediction')}) {'rises' if drop < 0 else 'falls'} by {abs(drop):.3f}"
+    return f"p({row.get('prediction')}) changes by {-drop:+z.3f}"
 
 
 def _control(row: Row) -> str:
