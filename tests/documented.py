@@ -121,7 +121,7 @@ def _planned(on_page: list[Command]) -> Iterator[tuple[Command, str]]:
     for command in on_page:
         why = why_not(command, made)
         if not why:
-            made.update(command.value("--out"))
+            made.update([*command.value("--out"), *command.value("--report")])
         yield command, why
 
 
@@ -132,7 +132,7 @@ def why_not(command: Command, made: set[str]) -> str:
         command: To run or not.
         made: The folders that commands above it on the page have made.
     """
-    if command.program == "head":
+    if command.program in ("head", "grep"):
         return _lacking([command.words[-1].rpartition("/")[0]], made)
     if command.words[:2] == ("python", "scripts/recipe_keys.py"):
         return ""

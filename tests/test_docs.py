@@ -66,7 +66,8 @@ def typed(checkout) -> Callable[[str], subprocess.CompletedProcess]:
 
     @cache
     def run(command: str) -> subprocess.CompletedProcess:
-        environment = {"PYTHONPATH": str(checkout), "COLUMNS": "80", "HF_HUB_OFFLINE": "1"}
+        ours = os.pathsep.join([str(checkout), os.environ.get("PYTHONPATH", "")])
+        environment = {"PYTHONPATH": ours, "COLUMNS": "80", "HF_HUB_OFFLINE": "1"}
         return subprocess.run(
             ["bash", "-c", command],
             cwd=checkout, capture_output=True, text=True, check=False,

@@ -20,7 +20,7 @@ from rl_faith.evaluation.markdown import table
 from rl_faith.evaluation.models import parse_models
 from rl_faith.evaluation.reading import read_run
 from rl_faith.evaluation.scores import Row
-from rl_faith.evaluation.tables import figure
+from rl_faith.report.formatting import text
 from rl_faith.runs import write_atomically
 
 log = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ def _audited(findings: Sequence[Finding], baseline: str) -> list[str]:
     measured = [f for f in findings if f.verdict != "unknown"]
     suspect = [f for f in measured if f.verdict == "suspect"]
     told = f"{len(suspect)} of {len(measured)} figures suspect" if suspect else "all clean"
-    lines = [[f.where, f.kind, f.figure, figure(f.estimate), f.limit] for f in suspect]
+    lines = [[f.where, f.kind, f.figure, text(f.estimate), f.limit] for f in suspect]
     head = ["where", "looked for", "figure", "value", "limit"]
     return [
         f"Audit for gaming against `{baseline}`, {len(measured)} figures: {told}.",

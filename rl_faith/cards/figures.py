@@ -5,8 +5,10 @@ from typing import Any
 
 from huggingface_hub import EvalResult
 
+from rl_faith.correlation import Correlation
 from rl_faith.evaluation.markdown import table
-from rl_faith.evaluation.tables import NONE, figure, interval, words
+from rl_faith.evaluation.tables import words
+from rl_faith.report.formatting import text
 from rl_faith.stats import Estimate
 from rl_faith.tasks import load_task
 
@@ -58,18 +60,15 @@ def scores_table(cells: Sequence[Cell], before: Sequence[Cell], name: str) -> st
 
 
 def _line(cell: Cell, shown: Sequence[str], before: Mapping[Place, Cell]) -> list[str]:
-    first = main_figure(cell)
-    told = [_figure(cell[key], with_interval=key == first) for key in shown]
+    told = [text(_estimate(cell[key])) for key in shown]
     if before:
         other = before.get(place(cell))
-        told.append(_figure(other[first], with_interval=True) if other else NONE)
+        told.append(text(_estimate(other[main_figure(cell)]) if other else None))
     return [*place(cell), *told, str(cell["n"])]
 
 
-def _figure(told: Mapping[str, Any], *, with_interval: bool) -> str:
-    estimate = Estimate(told["value"], told["low"], told["high"], told["n"])
-    bare = figure(estimate)
-    return f"{bare} ({interval(estimate)})" if with_interval and bare != NONE else bare
+def _estimate(told: Mapping[str, Any]) -> Estimate:
+    return Correlation(**told) if "degenerate" in told else Estimate(**told)
 
 
 def hub_results(cells: Sequence[Cell], *, data: str, split: str) -> list[EvalResult]:
@@ -96,7 +95,7 @@ def hub_results(cells: Sequence[Cell], *, data: str, split: str) -> list[EvalRes
             metric_args={end: _rounded(cell[key][end]) for end in ("low", "high", "n")},
         )
         for cell, key, where in told
-        if cell[key]["value"] is not None
+        if cell[key]["value"] is not None and not cell[key].get("degenerate")
     ]
 
 
