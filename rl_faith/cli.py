@@ -79,7 +79,11 @@ def _add_compare(commands: Any) -> None:
     compare.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     compare.add_argument("--baseline", help="the model to compare with (default: the first)")
     compare.add_argument(
-        "--out", type=Path, help="also write comparison.md and comparison.json here"
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="write index.html, report.md and results.json here; RUN may then be a build or a "
+        "training run as well",
     )
     compare.set_defaults(run=_compare)
 
@@ -152,9 +156,14 @@ def _check_reward(given: argparse.Namespace, rest: list[str]) -> None:
 
 
 def _compare(given: argparse.Namespace, rest: list[str]) -> None:
+    if given.report:
+        from rl_faith.report.writing import report  # noqa: PLC0415
+
+        report(given.runs, given.baseline, given.report)
+        return
     from rl_faith.evaluation.comparing import run  # noqa: PLC0415
 
-    run(given.runs, given.baseline, given.out)
+    run(given.runs, given.baseline)
 
 
 def _audit(given: argparse.Namespace, rest: list[str]) -> None:

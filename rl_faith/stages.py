@@ -38,7 +38,7 @@ def run_stage(stage: str, arguments: Sequence[str]) -> None:
         if isinstance(recipe, CounterfactualEvaluateRecipe)
         else evaluate(recipe)
     ):
-        compare([Path(recipe.out)], None, None)
+        compare([Path(recipe.out)], None)
 
 
 def report_build(out: Path, quality_examples: int) -> None:
@@ -47,7 +47,7 @@ def report_build(out: Path, quality_examples: int) -> None:
     left_out = ", ".join(f"{reason} {n}" for reason, n in results["left_out"].items())
     log.info("%s pairs in %s (left out: %s)", results["pairs"], out, left_out or "none")
     if quality_examples:
-        compare([out], ORIGINAL, None)
+        compare([out], ORIGINAL)
 
 
 def report_pool(out: Path) -> None:
