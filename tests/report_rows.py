@@ -28,9 +28,7 @@ def insertion(model, number, text, factor, reply, *, p=0.9, new_p=0.2):
     """A row of the counterfactual test; p and new_p are those of "Yes"."""
     original = Example(f"q{number}", text, "Yes")
     edited = Example(f"q{number}/word-0", text.replace(" ", f" {factor} ", 1), "Yes")
-    inserted = Insertion(
-        "word", factor, edited, original, "input", (factor,)
-    )
+    inserted = Insertion("word", factor, edited, original, "input", (factor,))
     before, after = (Prediction({"Yes": log(value), "No": log(1 - value)}) for value in (p, new_p))
     return insertion_row(model, disclose(Probe(QUIZ, inserted, before, after, reply)))
 

@@ -87,20 +87,20 @@ def test_verdict_has_its_reason(row, outcome, why):
 def test_edit_and_both_distributions_are_held():
     found = answer(FAITHFUL)
     assert found["edited"] == "the film was [REDACTED]"
-    assert found["p"] == {"Positive": 0.9, "Negative": 0.1}
-    assert found["new_p"] == {"Positive": 0.2, "Negative": 0.8}
+    assert found["bars"] == [("Positive", 0.9, 0.2), ("Negative", 0.1, 0.8)]
 
 
 def test_invalid_reply_has_no_edit_and_no_new_prediction():
     found = answer(INVALID)
-    assert (found["edited"], found["new_label"], found["new_p"]) == (None, None, {})
+    assert (found["edited"], found["new_label"]) == (None, None)
+    assert found["bars"] == [("Positive", 0.9, None), ("Negative", 0.1, None)]
 
 
 def test_row_of_an_older_run_shows_the_probabilities_that_it_has():
     old = {k: v for k, v in FAITHFUL.items() if k not in ("probabilities", "new_probabilities")}
     found = answer(old)
     assert not found["whole"]
-    assert (found["p"], found["new_p"]) == ({"Positive": 0.9}, {"Positive": 0.2})
+    assert found["bars"] == [("Positive", 0.9, 0.2)]
 
 
 def test_row_with_nothing_but_what_reading_demands_is_shown():
@@ -113,7 +113,7 @@ def test_row_with_nothing_but_what_reading_demands_is_shown():
 def test_number_that_no_browser_reads_is_left_out():
     broken = FAITHFUL | {"drop": float("nan"), "probabilities": {"Positive": float("inf")}}
     found = only([broken])["answers"][0]
-    assert found["p"] == {}
+    assert found["bars"] == [["Positive", None, 0.2], ["Negative", None, 0.8]]
     assert not any("changes by" in fact for fact in found["facts"])
 
 
@@ -258,7 +258,7 @@ def test_hostile_text_survives_as_data(text):
     row = hostile_rows(text)
     example = only([row], (text,))
     assert example["input"] == example["task"] == example["answers"][0]["reply"] == text
-    assert example["answers"][0]["p"] == {text: 1.0}
+    assert example["answers"][0]["bars"][0] == [text, 1.0, None]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
