@@ -5,11 +5,12 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from rl_faith.build import ORIGINAL, build
+from rl_faith.build import build
 from rl_faith.evaluation.comparing import run as compare
 from rl_faith.evaluation.grid import evaluate
 from rl_faith.evaluation.phi_grid import evaluate_insertions
 from rl_faith.pool import build_pool
+from rl_faith.pseudo import ORIGINAL
 from rl_faith.recipes import (
     BuildRecipe,
     CounterfactualBuildRecipe,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from rl_faith.correlation import Correlation
 from rl_faith.evaluation.tables import NONE
 from rl_faith.report.contents import Change, Value
 from rl_faith.stats import Estimate
@@ -9,6 +10,8 @@ from rl_faith.stats import Estimate
 
 def parts(value: Value) -> tuple[str, str]:
     """The text of an entry, and what stands small behind it: an interval, or nothing."""
+    if isinstance(value, Correlation) and value.degenerate:
+        return "0!", ""
     if isinstance(value, Estimate):
         return share(value.value), _ends(value, share)
     if isinstance(value, Change):

@@ -129,11 +129,8 @@ def _dot(axes: Axes, i: int, dot: Dot) -> None:
     value, low, high = dot.figure.value, dot.figure.low, dot.figure.high
     if value is None or low is None or high is None:
         return
-    look: dict[str, Any] = {
-        "color": _SERIES[i % len(_SERIES)],
-        "marker": _MARKERS[i % len(_MARKERS)],
-    }
-    axes.errorbar(value, i, xerr=[[value - low], [high - value]], markersize=5, **look)
+    look = {**_look(i, 1), "markersize": 5}
+    axes.errorbar(value, i, xerr=[[value - low], [high - value]], **look)
 
 
 def _range(plot: Dots) -> tuple[float, float]:

@@ -6,7 +6,7 @@ holds the log of its trainer. The folder of a model that an evaluation names cou
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
@@ -17,6 +17,7 @@ from rl_faith.evaluation.models import parse_models
 from rl_faith.evaluation.reading import read_run, read_runs
 from rl_faith.evaluation.scores import Row
 from rl_faith.plain_yaml import read_yaml
+from rl_faith.pseudo import ORIGINAL
 
 Facts = Mapping[str, Any]
 """What a file says; a key that an older version did not write is missing."""
@@ -55,14 +56,14 @@ class Read:
     Attributes:
         edits: Rows of the self-consistency test.
         insertions: Rows of the counterfactual test.
-        quality: Rows of builds about examples that both the construction and the model explained.
+        quality: By build, its rows about examples that the construction and the model explained.
         sources: The runs, in the order in which they were named.
         trained: The training run that made a model, by the model's name.
     """
 
     edits: tuple[Row, ...]
     insertions: tuple[Row, ...]
-    quality: tuple[Row, ...]
+    quality: Mapping[str, tuple[Row, ...]]
     sources: tuple[Source, ...]
     trained: Mapping[str, Source]
 
@@ -83,8 +84,11 @@ def read(paths: Sequence[Path]) -> Read:
     models = {row["model"] for row in (*edits, *insertions)}
     trained = _trained(named, models)
     found = {source.path.resolve(): source for source in (*named, *trained.values())}
-    quality = [row for source in named if source.stage == "build" for row in _quality(source.path)]
-    return Read(tuple(edits), tuple(insertions), tuple(quality), tuple(found.values()), trained)
+    builds = {
+        str(source.path): _quality(source.path) for source in named if source.stage == "build"
+    }
+    quality = {name: rows for name, rows in builds.items() if rows}
+    return Read(tuple(edits), tuple(insertions), quality, tuple(found.values()), trained)
 
 
 def _source(path: Path) -> Source:
@@ -147,11 +151,11 @@ def _json(file: Path) -> Facts:
     return found if isinstance(found, dict) else {}
 
 
-def _quality(path: Path) -> Iterator[Row]:
+def _quality(path: Path) -> tuple[Row, ...]:
     """Rows about the examples that the model explained itself as well."""
     rows = [row for row in read_run(path) if "style" in row]
-    both = {_example(row) for row in rows if row["model"] == "original"}
-    return (row for row in rows if _example(row) in both)
+    both = {_example(row) for row in rows if row["model"] == ORIGINAL}
+    return tuple(row for row in rows if _example(row) in both)
 
 
 def _example(row: Row) -> tuple[str, ...]:

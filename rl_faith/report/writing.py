@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from rl_faith.errors import RunError
 from rl_faith.evaluation.comparing import show
 from rl_faith.report.contents import Section, listed
 from rl_faith.report.document import to_document
+from rl_faith.report.examples import examples_section
 from rl_faith.report.material import Material, prepare
 from rl_faith.report.page import to_page
 from rl_faith.report.reading import read
@@ -40,11 +43,17 @@ def report(paths: Sequence[Path], baseline: str | None, out: Path) -> Path:
             show(comparison)
     title, written = _title(material), list(sections(material))
     page = out / "index.html"
-    write_atomically(page, to_page(title, written, None))
+    write_atomically(page, to_page(title, written, _examples(material)))
     write_atomically(out / "report.md", to_document(title, written))
     write_json(out / "results.json", _results(material, written))
     log.info("%s", page.resolve())
     return page
+
+
+def _examples(material: Material) -> Markup | None:
+    rows = [*material.read.edits, *material.read.insertions]
+    models = dict.fromkeys(str(row["model"]) for row in rows)
+    return examples_section(rows, list(models)) if rows else None
 
 
 def _title(material: Material) -> str:
