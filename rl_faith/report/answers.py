@@ -64,8 +64,10 @@ def _edit(row: Row) -> dict[str, Any]:
         "label": shown(label),
         "new_label": shown(new_label),
         # Runs made before these were recorded hold the probability of the predicted label alone.
-        "p": _distribution(row.get("probabilities", {label: row.get("probability")})),
-        "new_p": _distribution(row.get("new_probabilities", {label: row.get("new_probability")})),
+        "bars": _bars(
+            row.get("probabilities", {label: row.get("probability")}),
+            row.get("new_probabilities", {label: row.get("new_probability")}),
+        ),
         "whole": "probabilities" in row,
         "place": "input",
         "edited": shown(row.get("edited")),
@@ -79,8 +81,7 @@ def _insertion(row: Row) -> dict[str, Any]:
     return {
         "label": shown(row.get("label_before")),
         "new_label": shown(row.get("label_after")),
-        "p": _distribution(row.get("probabilities_before")),
-        "new_p": _distribution(row.get("probabilities_after")),
+        "bars": _bars(row.get("probabilities_before"), row.get("probabilities_after")),
         "whole": True,
         "place": place,
         "edited": shown(row.get(place)),
@@ -94,6 +95,12 @@ def shown(value: object) -> str | list[Any] | None:
         return None
     text = str(value)
     return text if len(text) <= LONGEST else [text[:LONGEST], len(text)]
+
+
+def _bars(before: Any, after: Any) -> list[tuple[str, float | None, float | None]]:
+    """Each label with its probability before and after the edit."""
+    old, new = _distribution(before), _distribution(after)
+    return [(label, old.get(label), new.get(label)) for label in {**old, **new}]
 
 
 def _distribution(found: Any) -> dict[str, float]:

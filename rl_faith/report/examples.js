@@ -75,7 +75,7 @@ function entry(example) {
     {},
     element("bdi", { class: "ex-input", dir: "auto" }, ...visible(brief(example))),
     element("span", { class: "ex-place" }, place(example)),
-    element("span", { class: "ex-chips" }, ...example.answers.map(chip)),
+    element("span", { class: "ex-chips" }, ...asked(example).map(chip)),
   );
   const details = element("details", {}, summary);
   details.addEventListener("toggle", () => details.open && fill(details, example));
@@ -97,13 +97,15 @@ const place = (example) =>
     .map((name) => data.filters[name].find(([value]) => value === example[name])[1])
     .join(" · ");
 
-const outcome = (answer) => (answer ? data.outcomes[answer.outcome] : ["–", "Not asked", null]);
+/** The answers of the models that were asked, each with its model. */
+const asked = ({ answers }) =>
+  answers.flatMap((answer, i) => (answer ? [[answer, data.models[i]]] : []));
 
-function chip(answer, i) {
-  const [mark, label, good] = outcome(answer);
-  const said = element("span", { class: "ex-aside" }, `: ${label}. `);
+function chip([answer, model]) {
+  const [mark, label, good] = data.outcomes[answer.outcome];
+  const said = element("span", { class: "ex-aside" }, `${label}. `);
   const attributes = { class: "ex-chip", "data-good": good, title: label };
-  return element("span", attributes, `${mark} `, ...visible(data.models[i]), said);
+  return element("span", attributes, `${mark} `, ...visible(model), " ", said);
 }
 
 /** What an entry holds beside its summary is built when it is opened first. */
@@ -113,7 +115,9 @@ function fill(details, example) {
   if (example.context) facts.push(["Second input", text(example.context)]);
   for (const [name, option] of example.options) facts.push([name, text(option)]);
   facts.push(["Right answer", text(example.gold)]);
-  const cards = example.answers.map((answer, i) => card(example, answer, data.models[i]));
+  const others = data.models.filter((_, i) => !example.answers[i]);
+  if (others.length) facts.push(["Not asked", text(others.join(", "))]);
+  const cards = asked(example).map(([answer, model]) => card(example, answer, model));
   const side = element("div", { class: "ex-cards" }, ...cards);
   side.style.setProperty("--models", cards.length);
   const address = `#${new URLSearchParams({ example: example.link })}`;
@@ -131,46 +135,45 @@ const pairs = (facts) =>
   );
 
 function card(example, answer, model) {
-  const [mark, label, good] = outcome(answer);
+  const [mark, label, good] = data.outcomes[answer.outcome];
   const verdict = element("p", { class: "ex-verdict", "data-good": good }, `${mark} ${label}`);
-  const head = element("header", {}, element("h3", {}, ...visible(model)), verdict);
-  const box = element("article", { class: "ex-card" }, head);
-  if (!answer) return box;
-  head.append(element("p", {}, text(answer.why)));
+  const why = element("p", {}, text(answer.why));
+  const head = element("header", {}, element("h3", {}, ...visible(model)), verdict, why);
   const [old, now] = [answer.label, answer.new_label].map(start);
   const right = old === start(example.gold) ? "right" : "wrong";
   const changed = old === now ? "as before" : "changed";
   const edited = answer.edited === null ? null : edit(example[answer.place], answer.edited);
-  box.append(
+  return element(
+    "article",
+    { class: "ex-card" },
+    head,
     pairs([
       ["Prediction", text(answer.label, "none"), old && note(right)],
       ["Reply", text(answer.reply)],
       ["Edit", edited ?? text(null, "none")],
       ["New prediction", text(answer.new_label, "none"), now && note(changed)],
     ]),
-    bars(answer),
+    table(answer),
     element("ul", {}, ...answer.facts.map((fact) => element("li", {}, ...visible(fact)))),
   );
-  return box;
 }
 
 const note = (words) => element("span", { class: "ex-note" }, ` (${words})`);
 
-function bars({ p, new_p, whole }) {
-  const labels = [...new Set([...Object.keys(p), ...Object.keys(new_p)])];
+function table({ bars, whole }) {
+  if (!bars.length) return element("p", {});
   const head = ["label", "before", "after"].map((name) => element("th", { scope: "col" }, name));
-  const rows = labels.map((label) => {
+  const rows = bars.map(([label, before, after]) => {
     const name = element("th", { scope: "row" }, text(label));
-    return element("tr", {}, name, bar(p[label]), bar(new_p[label]));
+    return element("tr", {}, name, bar(before), bar(after));
   });
   const caption = whole ? "Probabilities" : "Probability (of other labels: not recorded)";
   const columns = element("thead", {}, element("tr", {}, ...head));
-  const table = [element("caption", {}, caption), columns, element("tbody", {}, ...rows)];
-  return labels.length ? element("table", {}, ...table) : element("p", {});
+  return element("table", {}, element("caption", {}, caption), columns, element("tbody", {}, ...rows));
 }
 
 function bar(probability) {
-  if (probability === undefined) return element("td", {}, "–");
+  if (probability === null) return element("td", {}, "–");
   const part = element("span", { class: "ex-bar" });
   part.style.width = `${100 * Math.min(1, Math.max(0, probability))}%`;
   return element("td", {}, probability.toFixed(3), element("span", { class: "ex-track" }, part));
@@ -270,11 +273,12 @@ const searched = ({ link, input, context, answers }) =>
 
 function listen() {
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("input", (event) => {
+  form.addEventListener("change", (event) => event.target.name === "text" || (filter(), went({})));
+  form.elements.text.addEventListener("input", () => {
     filter();
-    if (event.target.name !== "text") went({});
     // Browsers refuse to change the address with every letter.
-    else typing = setTimeout(() => went({}, "replaceState"), 200, clearTimeout(typing));
+    clearTimeout(typing);
+    typing = setTimeout(() => went({}, "replaceState"), 200);
   });
   form.addEventListener("reset", () => setTimeout(() => (filter(), went({}))));
   more.addEventListener("click", () => extend().querySelector("summary").focus());

@@ -187,6 +187,6 @@ def _models(source: Source) -> dict[str, str]:
 def behind(where: str, known: Mapping[str, Source]) -> Source | None:
     """The training run at a model's folder, or of its name where the folder was moved."""
     path = Path(where)
-    if path.is_dir() and _log(path):
+    if path.is_dir() and _log(path) is not None:
         return _source(path)
     return known.get(path.name)

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rl_faith import __version__
 from rl_faith.report.contents import Section, Table, Value, listed
 from rl_faith.report.material import Material
 from rl_faith.report.reading import Source
@@ -20,6 +21,7 @@ def provenance(material: Material) -> Section:
         "Provenance",
         _conclusion(sources, versions),
         tables=(
+            _report(material),
             _runs(sources),
             _versions(versions),
             _commands(sources),
@@ -45,6 +47,13 @@ def _conclusion(sources: Sequence[Source], versions: Mapping[str, Mapping[str, A
     missing = len(sources) - len(recorded)
     left = f"; {missing} of {len(sources)} did not record theirs" if missing else ""
     return f"{told}, on {devices}{left}."
+
+
+def _report(material: Material) -> Table:
+    found = (material.edits, material.insertions)
+    baselines = listed(list(dict.fromkeys(c.baseline for c in found if c)))
+    rows = (("rl-faith", __version__), ("baseline", baselines or None))
+    return Table("This report", ("fact", "value"), rows, texts=2)
 
 
 def _runs(sources: Sequence[Source]) -> Table:

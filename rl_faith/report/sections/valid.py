@@ -35,7 +35,6 @@ def valid(material: Material) -> Section | None:
         notes=(
             "An explanation is valid when it satisfies the conditions of its style; an invalid one "
             "counts as unfaithful wherever the share is of all scored ones.",
-            published.NOTE,
         ),
         warns=bool(rare),
     )
@@ -48,14 +47,14 @@ def _table(comparison: Comparison, budget: str) -> Table:
         (model, *map(_count, row), max((c.n for c in row if c), default=None))
         for model, row in cells.items()
     ]
-    if budget == "one":
-        rows += [
-            (name, *(_whole(figures.get(place)) for place in of), 5000)
-            for name, figures in published.VALID.items()
-            if any(place in figures for place in of)
-        ]
+    known: list[tuple[Value, ...]] = [
+        (name, *(_whole(figures.get(place)) for place in of), 5000)
+        for name, figures in published.VALID.items()
+        if budget == "one" and any(place in figures for place in of)
+    ]
     head = ("model", *(" ".join(place) for place in of), "scored in a cell")
-    return Table(f"Number of valid explanations, {words(budget)}", head, tuple(rows))
+    caption = f"Number of valid explanations, {words(budget)}"
+    return Table(caption, head, tuple(rows), published=tuple(known))
 
 
 def _count(cell: Cell | None) -> int | None:
