@@ -20,7 +20,7 @@ from rl_faith.erasure import Influence, erase, leading_words, most_influential
 from rl_faith.evaluation.scores import score
 from rl_faith.explaining import Wish, explain, predict_labels
 from rl_faith.policies import Policy
-from rl_faith.pseudo import Source, construct, find_sources
+from rl_faith.pseudo import CONSTRUCTED, ORIGINAL, Source, construct, find_sources
 from rl_faith.questions import Answer, Unanswered, assistant, to_chat
 from rl_faith.recipes import BuildRecipe
 from rl_faith.rows import Key, example_of, row_of
@@ -30,8 +30,6 @@ from rl_faith.tasks import Example, Task, load_examples, load_task
 from rl_faith.work import ask_models, throughputs
 
 log = logging.getLogger(__name__)
-
-CONSTRUCTED, ORIGINAL = "constructed", "original"
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_stages(commands)
     _add_compare(commands)
     _add_audit(commands)
+    _add_card(commands)
     _add_explain(commands)
     _add_doctor(commands)
     return parser
@@ -79,7 +80,11 @@ def _add_compare(commands: Any) -> None:
     compare.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     compare.add_argument("--baseline", help="the model to compare with (default: the first)")
     compare.add_argument(
-        "--out", type=Path, help="also write comparison.md and comparison.json here"
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="write index.html, report.md and results.json here; RUN may then be a build or a "
+        "training run as well",
     )
     compare.set_defaults(run=_compare)
 
@@ -89,6 +94,13 @@ def _add_audit(commands: Any) -> None:
     audit.add_argument("run_dir", type=Path, metavar="RUN", help="a folder that evaluate wrote")
     audit.add_argument("--baseline", help="the model before training (default: the first)")
     audit.set_defaults(run=_audit)
+
+
+def _add_card(commands: Any) -> None:
+    card = commands.add_parser("card", help="put an evaluation into the cards of its models")
+    card.add_argument("run_dir", type=Path, metavar="RUN", help="a folder that evaluate wrote")
+    card.add_argument("--baseline", help="the model before training (default: the first)")
+    card.set_defaults(run=_card)
 
 
 def _add_explain(commands: Any) -> None:
@@ -152,15 +164,26 @@ def _check_reward(given: argparse.Namespace, rest: list[str]) -> None:
 
 
 def _compare(given: argparse.Namespace, rest: list[str]) -> None:
+    if given.report:
+        from rl_faith.report.writing import report  # noqa: PLC0415
+
+        report(given.runs, given.baseline, given.report)
+        return
     from rl_faith.evaluation.comparing import run  # noqa: PLC0415
 
-    run(given.runs, given.baseline, given.out)
+    run(given.runs, given.baseline)
 
 
 def _audit(given: argparse.Namespace, rest: list[str]) -> None:
     from rl_faith.evaluation.comparing import run_audit  # noqa: PLC0415
 
     run_audit(given.run_dir, given.baseline)
+
+
+def _card(given: argparse.Namespace, rest: list[str]) -> None:
+    from rl_faith.cards import add_evaluation  # noqa: PLC0415
+
+    add_evaluation(given.run_dir, given.baseline)
 
 
 def _explain(given: argparse.Namespace, rest: list[str]) -> None:

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rl_faith.errors import RunError
-from rl_faith.evaluation.comparing import run as compare
 from rl_faith.evaluation.comparing import run_audit
+from rl_faith.report.writing import report
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,8 @@ _EVALUATED = ("--examples_per_task", "300")
 # The same for the counterfactual test, in six.
 _INSERTED = ("--examples_per_task", "1000")
 _PROBED = ("--examples_per_task", "100")
+
+_SHOWN = ("evaluate-base-rl", "evaluate-sft-sft-rl", "build", "rl", "sft", "sft-rl")
 
 # Two stages at once share the cores; so small a model gains little from a second one.
 _SHARED = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // 2)), **os.environ}
@@ -68,8 +70,8 @@ def _self_consistency(out: Path) -> None:
     log.info("5/6 evaluate: all four on test examples (two beside, see %s)", out / "evaluate.log")
     with _beside(_evaluation(out, "base", "rl"), out / "evaluate.log"):
         _run(_evaluation(out, "sft", "sft-rl"))
-    log.info("6/6 compare: written to %s", out / "comparison.md")
-    compare([out / "evaluate-base-rl", out / "evaluate-sft-sft-rl"], "base", out)
+    log.info("6/6 compare")
+    report([out / name for name in _SHOWN], "base", out / "report")
 
 
 def _counterfactual(out: Path) -> None:
@@ -84,9 +86,10 @@ def _counterfactual(out: Path) -> None:
     log.info("3/4 evaluate: base, sft and rl on test examples")
     models = ["base=toy-errands", f"sft={out / 'sft'}", f"rl={out / 'rl'}"]
     _run(_stage("evaluate", "phi-evaluate", out / "evaluate", *_PROBED, "--models", *models))
-    log.info("4/4 compare and audit: written to %s", out / "comparison.md")
-    compare([out / "evaluate"], "base", out)
+    log.info("4/4 audit and compare")
     run_audit(out / "evaluate", "base")
+    shown = [out / name for name in ("evaluate", "build", "rl", "sft")]
+    report(shown, "base", out / "report")
 
 
 def _stage(stage: str, recipe: str, out: Path, *overrides: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 from rl_faith.checks import Disclosure
 from rl_faith.interventions import Insertion
 from rl_faith.questions import Answer, Prediction
-from rl_faith.rows import example_of
+from rl_faith.rows import example_of, probabilities_of
 from rl_faith.runs import Row
 from rl_faith.tasks import Example
 from rl_faith.text import words
@@ -38,8 +38,8 @@ def insertion_row(model: str, disclosure: Disclosure) -> Row:
         "suggested": inserted.suggested,
         "label_before": _label(probe.before),
         "label_after": _label(probe.after),
-        "probabilities_before": _probabilities(probe.before),
-        "probabilities_after": _probabilities(probe.after),
+        "probabilities_before": probabilities_of(probe.before),
+        "probabilities_after": probabilities_of(probe.after),
         "reply": reply if isinstance(reply, str) else None,
         "reply_words": len(words(reply)) if isinstance(reply, str) else None,
         "status": disclosure.status,
@@ -72,9 +72,3 @@ def insertion_of(row: Mapping[str, Any]) -> Insertion:
 
 def _label(answer: Answer) -> str | None:
     return answer.label if isinstance(answer, Prediction) else None
-
-
-def _probabilities(answer: Answer) -> dict[str, float] | None:
-    if not isinstance(answer, Prediction):
-        return None
-    return {label: round(answer.probability(label), _DIGITS) for label in answer.logprobs}

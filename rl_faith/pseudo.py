@@ -14,6 +14,9 @@ from rl_faith.styles.reply import answer_of, unquoted
 from rl_faith.tasks import Example, Task
 from rl_faith.text import fold, redact, words
 
+CONSTRUCTED, ORIGINAL = "constructed", "original"
+"""Who made an explanation of a build, in the place of a model's name."""
+
 _WORD_TOKENS = 16
 
 

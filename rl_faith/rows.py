@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rl_faith.checks import Verdict
-from rl_faith.questions import Prediction
+from rl_faith.questions import Answer, Prediction
 from rl_faith.runs import Row
 from rl_faith.tasks import Example
 
@@ -38,6 +38,7 @@ def row_of(model: str, verdict: Verdict) -> Row:
         "gold": case.example.gold,
         "prediction": decided.label if decided else None,
         "probability": _round(decided.probability(decided.label)) if decided else None,
+        "probabilities": probabilities_of(decided),
         "mass": _round(decided.mass) if decided else None,
         "reply": case.reply if isinstance(case.reply, str) else None,
         "mode": verdict.mode,
@@ -49,6 +50,7 @@ def row_of(model: str, verdict: Verdict) -> Row:
         "edited": found.edited if found else None,
         "new_prediction": new.label if new else None,
         "new_probability": _round(new.probability(decided.label)) if decided and new else None,
+        "new_probabilities": probabilities_of(new),
         "faithful": verdict.faithful,
         "drop": _round(verdict.drop),
         "control": _round(verdict.control),
@@ -60,6 +62,13 @@ def example_of(row: Mapping[str, Any]) -> Example:
     """The example that a row is about; rows of old runs hold no options."""
     options = tuple(row.get("options", ()))
     return Example(row["id"], row["input"], row["gold"], row["context"], options)
+
+
+def probabilities_of(answer: Answer | None) -> dict[str, float] | None:
+    """p(label), rounded, of each label of a prediction; None when there is none."""
+    if not isinstance(answer, Prediction):
+        return None
+    return {label: round(answer.probability(label), _DIGITS) for label in answer.logprobs}
 
 
 def _round(value: float | None) -> float | None:

@@ -5,11 +5,12 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from rl_faith.build import ORIGINAL, build
+from rl_faith.build import build
 from rl_faith.evaluation.comparing import run as compare
 from rl_faith.evaluation.grid import evaluate
 from rl_faith.evaluation.phi_grid import evaluate_insertions
 from rl_faith.pool import build_pool
+from rl_faith.pseudo import ORIGINAL
 from rl_faith.recipes import (
     BuildRecipe,
     CounterfactualBuildRecipe,
@@ -38,7 +39,7 @@ def run_stage(stage: str, arguments: Sequence[str]) -> None:
         if isinstance(recipe, CounterfactualEvaluateRecipe)
         else evaluate(recipe)
     ):
-        compare([Path(recipe.out)], None, None)
+        compare([Path(recipe.out)], None)
 
 
 def report_build(out: Path, quality_examples: int) -> None:
@@ -47,7 +48,7 @@ def report_build(out: Path, quality_examples: int) -> None:
     left_out = ", ".join(f"{reason} {n}" for reason, n in results["left_out"].items())
     log.info("%s pairs in %s (left out: %s)", results["pairs"], out, left_out or "none")
     if quality_examples:
-        compare([out], ORIGINAL, None)
+        compare([out], ORIGINAL)
 
 
 def report_pool(out: Path) -> None:

@@ -23,5 +23,5 @@ for seed in 0 1 2; do
 done
 "$bin/rl-faith" evaluate --config recipes/toy/evaluate.yaml --models "${models[@]}" \
     --examples_per_task 600 --ceiling_examples 200 --budgets one multi --out "$out/evaluate"
-"$bin/rl-faith" compare "$out/evaluate" --baseline base --out "$out"
+"$bin/rl-faith" compare "$out/evaluate" --baseline base --report "$out/report"
 "$bin/python" scripts/seed_means.py "$out/evaluate"

@@ -21,7 +21,7 @@ for seed in 0 1 2; do
 done
 "$bin/rl-faith" evaluate --config recipes/toy/phi-evaluate.yaml --models "${models[@]}" \
     --out "$out/evaluate"
-"$bin/rl-faith" compare "$out/evaluate" --baseline base --out "$out"
+"$bin/rl-faith" compare "$out/evaluate" --baseline base --report "$out/report"
 "$bin/rl-faith" audit "$out/evaluate" --baseline base
 # Half of the pool at the whole rate: words alone fall silent after 100 steps.
 grpo 0 --interventions toy_word --learning_rate 6e-4 --output_dir "$out/words-0"

@@ -168,7 +168,7 @@ def assert_same(found: list[dict], wanted: list[dict], *, within: float = 1e-5) 
     for a, b in zip(found, wanted, strict=True):
         assert a.keys() == b.keys()
         for key, value in b.items():
-            near = isinstance(value, float) and isinstance(a[key], float)
+            near = isinstance(value, float | dict) and isinstance(a[key], type(value))
             assert a[key] == (pytest.approx(value, abs=within, rel=0) if near else value), key
 
 

@@ -9,10 +9,11 @@ import pytest
 import yaml
 from conftest import assert_same
 
-from rl_faith.build import CONSTRUCTED, ORIGINAL, build
+from rl_faith.build import build
 from rl_faith.cli import main
 from rl_faith.errors import TaskError
 from rl_faith.policies.transformers import TransformersPolicy
+from rl_faith.pseudo import CONSTRUCTED, ORIGINAL
 from rl_faith.recipes import BuildRecipe
 from rl_faith.rows import key_of
 from rl_faith.runs import read_rows

@@ -259,11 +259,11 @@ def test_compare_shows_a_fresh_evaluation(cli, adapter, tmp_path):
     models = ("--models", "base=toy", f"tuned={adapter}")
     recipe = ("evaluate", "--config", "recipes/toy/evaluate.yaml", "--out", out)
     assert cli(*recipe, *models, *small).code == 0
-    told = cli("compare", out, "--baseline", "tuned", "--out", tmp_path / "compared")
+    told = cli("compare", out, "--baseline", "tuned", "--report", tmp_path / "compared")
     assert "base against tuned" in told.out
-    found = json.loads((tmp_path / "compared" / "comparison.json").read_text())
+    found = json.loads((tmp_path / "compared" / "results.json").read_text())["self_consistency"]
     assert (found["baseline"], found["models"]) == ("tuned", ["base", "tuned"])
-    assert (tmp_path / "compared" / "comparison.md").read_text().startswith("#")
+    assert (tmp_path / "compared" / "report.md").read_text().startswith("#")
 
 
 def test_stop_by_the_user_ends_with_130(capsys, monkeypatch):

@@ -75,11 +75,12 @@ def test_explaining_first_decides_behind_the_explanation(recipe, tmp_path):
 
 
 def test_comparison_shows_and_writes_phi(evaluated, cli, tmp_path):
-    shown = cli("compare", evaluated, "--out", tmp_path)
+    shown = cli("compare", evaluated, "--report", tmp_path)
     assert shown.code == 0
     assert "user_bias, held-out phrases" in shown.out
-    assert json.loads((tmp_path / "comparison.json").read_text())["baseline"] == "one"
-    assert "| model | phi |" in (tmp_path / "comparison.md").read_text()
+    found = json.loads((tmp_path / "results.json").read_text())["counterfactual"]
+    assert found["baseline"] == "one"
+    assert "| model | inserted | phi |" in (tmp_path / "report.md").read_text()
 
 
 def test_a_model_differs_from_itself_by_nothing(evaluated):

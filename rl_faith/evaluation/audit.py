@@ -77,15 +77,16 @@ def audit(rows: Sequence[Row], baseline: str) -> list[Finding]:
     """
     scored = [row for row in rows if is_scored(row)]
     kinds = _COUNTERFACTUAL if any("intervention" in row for row in rows) else _SELF_CONSISTENCY
-    models = [m for m in dict.fromkeys(row["model"] for row in scored) if m != baseline]
-    places = dict.fromkeys(map(_place, scored))
+    found = _by_place(scored)
+    models = dict.fromkeys(model for model, _ in found if model != baseline)
+    places = dict.fromkeys(place for _, place in found if place != EVERYWHERE)
     return [
-        kind.find(model, place, _of(scored, model, place), _of(scored, baseline, place))
+        kind.find(model, place, found[model, place], found.get((baseline, place), []))
         for model in models
         for where, looked_for in ((places, kinds), ([EVERYWHERE], _DRIFT))
         for place in where
         for kind in looked_for
-        if _of(scored, model, place)
+        if (model, place) in found
     ]
 
 
@@ -96,9 +97,13 @@ def _place(row: Row) -> str:
     return f"{row['style']}, {row['budget']}"
 
 
-def _of(rows: Sequence[Row], model: str, place: str) -> list[Row]:
-    mine = (row for row in rows if row["model"] == model)
-    return [row for row in mine if place in (EVERYWHERE, _place(row))]
+def _by_place(rows: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
+    """Rows of each model, place by place and everywhere."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        for place in (_place(row), EVERYWHERE):
+            found.setdefault((row["model"], place), []).append(row)
+    return found
 
 
 # Both tests

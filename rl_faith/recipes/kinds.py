@@ -15,6 +15,8 @@ class BuildRecipe:
     """`rl-faith build`: pseudo-faithful explanations by erasure.
 
     Attributes:
+        stage: Which stage the recipe is for.
+        test: Which of the two tests.
         out: Run directory to write.
         model_name_or_path: Hub id, folder, LoRA adapter folder, or "toy".
         data: "hub", "toy", or a folder with `<task>/<split>.jsonl` (or .csv, .parquet).
@@ -32,6 +34,8 @@ class BuildRecipe:
             (`vllm`), or servers (`server`); the answers are the same to rounding.
         base_urls: Where the servers are, all with this model (`server`).
         chunk: Examples between two writes to disk.
+        dtype: Of the weights: float32, bfloat16 or float16.
+        seed: Of what is drawn at random.
     """
 
     out: str
@@ -58,6 +62,8 @@ class EvaluateRecipe:
     """`rl-faith evaluate`: the grid of models, tasks, styles and budgets.
 
     Attributes:
+        stage: Which stage the recipe is for.
+        test: Which of the two tests.
         out: Run directory to write.
         models: Each "name=where", where being a Hub id, a folder, an adapter folder, or "toy".
         data: As in `BuildRecipe`.
@@ -71,6 +77,8 @@ class EvaluateRecipe:
         policy: As in `BuildRecipe`.
         base_urls: Where the servers are (`server`); each model is asked of those that serve it.
         chunk: Examples between two writes to disk.
+        dtype: Of the weights: float32, bfloat16 or float16.
+        seed: Of what is drawn at random.
     """
 
     out: str
@@ -97,6 +105,7 @@ class SFTRecipe:
     """Our part of an SFT recipe; the rest is TRL's `SFTConfig` and `ModelConfig`.
 
     Attributes:
+        stage: Which stage the recipe is for.
         train_on: "explanations" from a build, or "predictions": the data's labels, which is the
             paper's "w/ Predictions" baseline.
         build: Run directory of the build (explanations).
@@ -155,6 +164,8 @@ class GRPORecipe:
     """Our part of a GRPO recipe; the rest is TRL's `GRPOConfig` and `ModelConfig`.
 
     Attributes:
+        stage: Which stage the recipe is for.
+        test: Which of the two tests.
         rewards: Each a mapping with `function`, and `weight` and `args` where wanted.
         data: As in `BuildRecipe`.
         tasks: Which tasks to train on.
@@ -183,6 +194,8 @@ class CounterfactualBuildRecipe:
     """`rl-faith build` with `test: counterfactual`: insertions, and whether they mattered.
 
     Attributes:
+        stage: Which stage the recipe is for.
+        test: Which of the two tests.
         out: Run directory to write.
         model_name_or_path: Hub id, folder, LoRA adapter folder, or "toy".
         data: As in `BuildRecipe`.
@@ -196,6 +209,8 @@ class CounterfactualBuildRecipe:
         policy: As in `BuildRecipe`.
         base_urls: As in `BuildRecipe`.
         chunk: Examples between two writes to disk.
+        dtype: Of the weights: float32, bfloat16 or float16.
+        seed: Of what is drawn at random.
     """
 
     out: str
@@ -220,6 +235,8 @@ class CounterfactualEvaluateRecipe:
     """`rl-faith evaluate` with `test: counterfactual`: models, tasks and interventions.
 
     Attributes:
+        stage: Which stage the recipe is for.
+        test: Which of the two tests.
         out: Run directory to write.
         models: As in `EvaluateRecipe`.
         data: As in `BuildRecipe`.
@@ -231,6 +248,8 @@ class CounterfactualEvaluateRecipe:
         policy: As in `BuildRecipe`.
         base_urls: Where the servers are (`server`); each model is asked of those that serve it.
         chunk: Examples between two writes to disk.
+        dtype: Of the weights: float32, bfloat16 or float16.
+        seed: Of what is drawn at random.
     """
 
     out: str
@@ -255,6 +274,8 @@ class CounterfactualGRPORecipe:
     """Our part of a GRPO recipe with `test: counterfactual`.
 
     Attributes:
+        stage: Which stage the recipe is for.
+        test: Which of the two tests.
         rewards: As in `GRPORecipe`.
         pool: Run directory of a counterfactual build.
         balanced: Train on its pool, half of which mattered, or on every insertion that it made,

@@ -41,7 +41,7 @@ def check_values(path: str | Path, recipe: type, raw: Mapping[str, Any], given: 
             if not _fits(raw[f.name], kinds[f.name]):
                 raise RecipeError(
                     f"recipe {path}: {f.name} is {shown(raw[f.name])}; "
-                    f"it must be {_words_for(kinds[f.name])}"
+                    f"it must be {words_for(kinds[f.name])}"
                 )
             if wrong := flaw(f.name, raw[f.name]):
                 raise RecipeError(f"recipe {path}: {wrong}")
@@ -132,13 +132,20 @@ def _fits(value: Any, kind: Any) -> bool:
     return type(value) is (origin or kind) or (kind is type(None) and value is None)
 
 
-def _words_for(kind: Any) -> str:
-    names = {"int": "a whole number", "str": "a text", "NoneType": "null", "dict": "a mapping"}
+def words_for(kind: Any) -> str:
+    """A type as a sentence names it: `int` is a whole number."""
+    names = {
+        "bool": "true or false",
+        "int": "a whole number",
+        "str": "a text",
+        "NoneType": "null",
+        "dict": "a mapping",
+    }
     origin = get_origin(kind)
     if origin is Literal:
         return " or ".join(map(repr, get_args(kind)))
     if origin in (Union, UnionType):
-        return " or ".join(map(_words_for, get_args(kind)))
+        return " or ".join(map(words_for, get_args(kind)))
     if origin is list:
-        return f"a list, each item {_words_for(get_args(kind)[0])}"
+        return f"a list, each item {words_for(get_args(kind)[0])}"
     return names.get(kind.__name__, str(kind.__name__))

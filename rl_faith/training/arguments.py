@@ -1,6 +1,7 @@
 """From the command line of a training stage to its recipe and TRL's arguments."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -38,6 +39,7 @@ def parse_training(
     values = {**vars(model_args), **vars(args), **asdict(recipe)}
     keys = [k for k in dict.fromkeys([*raw, *sorted(overrides(stage, arguments))]) if k in values]
     chosen = {k: values[k] for k in keys}
+    hide_token(args)
     # Through JSON, so that enumerations become the plain values that YAML can hold.
     return recipe, args, model_args, json.loads(json.dumps(chosen, default=str))
 
@@ -47,6 +49,12 @@ def load_training_model(args: TrainingArguments, model_args: ModelConfig) -> Pre
     name, dtype = model_args.model_name_or_path, model_args.dtype or "float32"
     with nullcontext() if base_of(name) is None else _whole(args):
         return load_model(name, dtype, attention=model_args.attn_implementation)
+
+
+def hide_token(args: TrainingArguments) -> None:
+    """Keep the Hub's token out of `training_args.bin`, which is pushed with the model."""
+    if args.hub_token:
+        os.environ["HF_TOKEN"], args.hub_token = args.hub_token, None
 
 
 @contextmanager

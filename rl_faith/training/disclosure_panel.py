@@ -106,6 +106,10 @@ class DisclosurePanel(Panel):
             ]
         return rows
 
+    def cells(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """One for each task, intervention and part."""
+        return [cell.as_dict() for cell in score(rows)]
+
     def watched(self, rows: Sequence[Row]) -> dict[str, float]:
         """Phi, its rates and the accuracy of every cell, and their means."""
         cells = score(rows)

@@ -25,6 +25,7 @@ from rl_faith.runs import Run
 from rl_faith.styles import Budget, load_style
 from rl_faith.tasks import Task, load_task
 from rl_faith.training.arguments import load_training_model, parse_training
+from rl_faith.training.carded import finish
 from rl_faith.training.checkpoints import last_checkpoint
 from rl_faith.training.disclosure_panel import DisclosurePanel
 from rl_faith.training.insertion_data import insertion_rows
@@ -40,13 +41,12 @@ def train(
     model_args: ModelConfig,
     resolved: dict[str, Any],
 ) -> None:
-    """Train as the recipe says and save the model or adapter to `args.output_dir`."""
+    """Train as the recipe says; save the model or adapter and its card to `args.output_dir`."""
     trainer = make_trainer(recipe, args, model_args)
     if args.process_index == 0:
         Run(args.output_dir).open(resolved, device=str(args.device), seed=args.seed)
     trainer.train(resume_from_checkpoint=last_checkpoint(Path(args.output_dir)))
-    trainer.save_model(args.output_dir)
-    trainer.save_state()
+    finish(trainer)
 
 
 def make_trainer(
@@ -63,7 +63,8 @@ def make_trainer(
     name = model_args.model_name_or_path
     model, tokenizer = load_training_model(args, model_args), load_tokenizer(name)
     if args.use_vllm:
-        model.name_or_path = _for_engine(name, model, tokenizer, Path(args.output_dir, "start"))
+        # What begins with "_" is not pushed to the Hub with the trained model.
+        model.name_or_path = _for_engine(name, model, tokenizer, Path(args.output_dir, "_start"))
     trainer = FaithfulnessTrainer(
         model=model,
         reward_funcs=_rewards(specs, panel, prompts.columns),

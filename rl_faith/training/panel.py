@@ -72,6 +72,10 @@ class Panel(ABC):
         """Judge greedy explanations of this process's share of the held-out examples."""
 
     @abstractmethod
+    def cells(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """The scores of the held-out rows of all processes, as entries of `results.json`."""
+
+    @abstractmethod
     def watched(self, rows: Sequence[Row]) -> dict[str, float]:
         """The figures of the held-out rows of all processes."""
 
@@ -142,6 +146,10 @@ class VerdictPanel(Panel):
             verdicts = judge_policy(self.policy, task, wishes, max_new_tokens=max_new_tokens)
             rows += [row_of("policy", verdict) for verdict in verdicts]
         return rows
+
+    def cells(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """One for each task, style and budget."""
+        return [cell.as_dict() for cell in score(rows)]
 
     def watched(self, rows: Sequence[Row]) -> dict[str, float]:
         """The scores' means over the cells, and each cell's share of faithful explanations."""

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
-from trl import ModelConfig, SFTConfig, SFTTrainer, get_peft_config
+from trl import ModelConfig, SFTConfig, get_peft_config
 
 from rl_faith.errors import exit_on_error
 from rl_faith.policies.loading import load_tokenizer
 from rl_faith.recipes import SFTRecipe
 from rl_faith.runs import Run
 from rl_faith.training.arguments import load_training_model, parse_training
+from rl_faith.training.carded import CardedSFTTrainer, finish
 from rl_faith.training.checkpoints import last_checkpoint
 from rl_faith.training.data import fitting, training_pairs
 
@@ -29,23 +30,22 @@ log = logging.getLogger(__name__)
 def train(
     recipe: SFTRecipe, args: SFTConfig, model_args: ModelConfig, resolved: dict[str, Any]
 ) -> None:
-    """Train as the recipe says and save the model or adapter to `args.output_dir`."""
+    """Train as the recipe says; save the model or adapter and its card to `args.output_dir`."""
     if args.process_index == 0:
         Run(args.output_dir).open(resolved, device=str(args.device), seed=args.seed)
     trainer = make_trainer(recipe, args, model_args)
     trainer.train(resume_from_checkpoint=last_checkpoint(Path(args.output_dir)))
-    trainer.save_model(args.output_dir)
-    trainer.save_state()
+    finish(trainer)
 
 
-def make_trainer(recipe: SFTRecipe, args: SFTConfig, model_args: ModelConfig) -> SFTTrainer:
+def make_trainer(recipe: SFTRecipe, args: SFTConfig, model_args: ModelConfig) -> CardedSFTTrainer:
     """TRL's trainer on the pairs that fit, with the loss on their completions."""
     tokenizer = load_tokenizer(model_args.model_name_or_path)
     pairs = training_pairs(recipe, seed=args.seed)
     pairs, longer = fitting(pairs, lambda pair: _length(tokenizer, pair), args.max_length)
     if longer:
         log.warning("%d pairs are longer than max_length %s and left out", longer, args.max_length)
-    return SFTTrainer(
+    return CardedSFTTrainer(
         model=load_training_model(args, model_args),
         args=args,
         train_dataset=pairs,

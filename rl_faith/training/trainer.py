@@ -8,15 +8,17 @@ from accelerate.utils import gather_object
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl import GRPOTrainer
 
+from rl_faith.cards import add_held_out
 from rl_faith.policies.trainer import live_policy
 from rl_faith.runs import write_json
+from rl_faith.training.carded import Carded
 from rl_faith.training.panel import Panel
 from rl_faith.training.prompts import Prompts
 
 _DECISIONS = "decisions.json"
 
 
-class FaithfulnessTrainer(GRPOTrainer):  # type: ignore[misc]
+class FaithfulnessTrainer(Carded, GRPOTrainer):  # type: ignore[misc]
     """GRPO whose evaluation lets the policy explain held-out examples and judges it.
 
     `eval_strategy`, `eval_on_start`, `metric_for_best_model` and `load_best_model_at_end` work as
@@ -42,6 +44,8 @@ class FaithfulnessTrainer(GRPOTrainer):  # type: ignore[misc]
         length = self.args.max_completion_length
         rows = gather_object(self.panel.examine(process, of, max_new_tokens=length))
         found = self.panel.watched(rows)
+        if self.is_world_process_zero():
+            add_held_out(Path(self.args.output_dir), self.state.global_step, self.panel.cells(rows))
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
         # Not GRPOTrainer's own, which would write the last rollouts once more.
         Trainer.log(self, metrics)

@@ -1,0 +1,637 @@
+"""The report in a real browser: its examples are shown, filtered and linked, and nothing else runs.
+
+The pages are those of `rl-faith compare --report`.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import pytest
+from report_rows import MODELS, edit_row, insertion, many
+
+from rl_faith.report.answers import LONGEST, outcome_of
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER),
+        reason="chromium and chromedriver are not here: Debian packages chromium, chromium-driver",
+    ),
+]
+PATIENCE = 20
+MOST_MILLISECONDS = 200
+HARM = "window.harm = 1"
+HOSTILE = [
+    f"</script><script>{HARM}</script>",
+    f"<!--<script>{HARM}//",
+    f"<img src=x onerror='{HARM}'>",
+    f"'\"><svg onload='{HARM}'>",
+    f"</bdi></dd><iframe srcdoc='<script>top.{HARM}</script>'>",
+    f"javascript:{HARM}",
+    "{{ harm }} ${harm} &lt;b&gt; &#x202e;",
+]
+MEGABYTE = "ab" * 500_000
+IMAGE = f"<img src=x onerror={HARM.replace(' ', '')}>"  # the name of a model
+
+
+@dataclass(frozen=True)
+class Browser:
+    """A page in Chromium, and what is done with it."""
+
+    driver: "webdriver.Chrome"
+
+    def open(self, page: Path, address: str = "") -> None:
+        for log in ("browser", "performance"):
+            self.driver.get_log(log)
+        self.driver.get(page.as_uri() + address)
+        self.until(lambda: not self.status.startswith("Reading"))
+
+    def until(self, true) -> None:
+        WebDriverWait(self.driver, PATIENCE, poll_frequency=0.02).until(lambda _: true())
+
+    def one(self, selector: str):
+        return self.driver.find_element(By.CSS_SELECTOR, f"#examples {selector}")
+
+    def all(self, selector: str):
+        return self.driver.find_elements(By.CSS_SELECTOR, f"#examples {selector}")
+
+    def texts(self, selector: str) -> list[str]:
+        return [found.text for found in self.all(selector)]
+
+    def run(self, script: str, *arguments):
+        return self.driver.execute_script(script, *arguments)
+
+    def emulate(self, command: str, **settings) -> None:
+        self.driver.execute_cdp_cmd(f"Emulation.{command}", settings)
+
+    @property
+    def status(self) -> str:
+        return self.one("[role=status]").text
+
+    @property
+    def found(self) -> int:
+        return int(self.status.split(" ", 1)[0].replace(",", ""))
+
+    @property
+    def address(self) -> str:
+        return self.driver.current_url.partition("#")[2]
+
+    def choose(self, name: str, value: str) -> None:
+        Select(self.one(f"[name={name}]")).select_by_value(value)
+
+    def write(self, words: str) -> None:
+        self.one("[name=text]").send_keys(words)
+
+    def unfold(self, number: int = 0) -> None:
+        self.all("summary")[number].click()
+        self.until(lambda: "example=" in self.address)
+
+
+@pytest.fixture(scope="module")
+def driver():
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browser(driver):
+    """A tab of its own, for a tab keeps what was emulated and where one has been."""
+    first = driver.current_window_handle
+    driver.switch_to.new_window("tab")
+    driver.set_window_size(1280, 1000)
+    yield Browser(driver)
+    driver.close()
+    driver.switch_to.window(first)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """The page about some rows; those of the two tests are two runs."""
+    from rl_faith.cli import main  # noqa: PLC0415 - brings torch
+
+    def report(*runs: list[dict]) -> Path:
+        folder = tmp_path_factory.mktemp("report")
+        for number, rows in enumerate(runs):
+            (folder / f"run-{number}").mkdir()
+            lines = "".join(json.dumps(row) + "\n" for row in rows)
+            (folder / f"run-{number}" / "instances.jsonl").write_text(lines)
+        named = [str(path) for path in sorted(folder.glob("run-*"))]
+        main(["compare", *named, "--report", str(folder / "page")])
+        return folder / "page" / "index.html"
+
+    return report
+
+
+EDITS = [
+    *many(60),
+    *(edit_row(m, 60, "so dull", "Answer: so", style="redaction", p=None) for m in MODELS),
+]
+INSERTIONS = [
+    insertion(model, i, f"Can bird {i} fly?", "gladly", said, new_p=0.2 if i % 2 else 0.8)
+    for i in range(4)
+    for model, said in (("base", "Because of gladly."), ("rl", "That is how it is."))
+]
+ROWS = EDITS + INSERTIONS
+
+
+@pytest.fixture(scope="module")
+def page(report):
+    return report(EDITS, INSERTIONS)
+
+
+@pytest.fixture
+def opened(browser, page):
+    browser.open(page)
+    return browser
+
+
+def examples_with(**wanted) -> int:
+    """How many examples some row is about that has these values."""
+    return len({
+        (row["task"], row["id"]) for row in ROWS
+        if all(row.get(name) == value for name, value in wanted.items())
+    })  # fmt: skip
+
+
+# Filters
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "count"),
+    [
+        ("task", "strategyqa", examples_with(task="strategyqa")),
+        ("style", "redaction", examples_with(style="redaction")),
+        ("style", "word", examples_with(intervention="word")),
+        ("words", "one", examples_with(budget="one")),
+        ("model", "sft", examples_with(model="sft")),
+        ("outcome", "unscored", examples_with(status="unscored")),
+        ("outcome", "disclosed", examples_with(impact=True, mentioned=True)),
+    ],
+)
+def test_list_filters(opened, name, value, count):
+    opened.choose(name, value)
+    assert opened.found == count
+
+
+def test_outcome_is_that_of_the_model(opened):
+    opened.choose("model", "rl")
+    opened.choose("outcome", "faithful")
+    assert opened.found == sum(r["model"] == "rl" and outcome_of(r) == "faithful" for r in ROWS)
+
+
+@pytest.mark.parametrize("words", ["CAN BIRD 3", "because of gladly", "e59"])
+def test_text_is_searched_in_input_reply_and_id(opened, words):
+    opened.write(words)
+    assert opened.found == {"CAN BIRD 3": 1, "because of gladly": 4, "e59": 1}[words]
+
+
+def test_nothing_found_is_said(opened):
+    opened.write("nowhere")
+    assert (opened.found, opened.all("details")) == (0, [])
+
+
+def test_everything_is_back_when_all_are_shown(opened):
+    opened.choose("task", "strategyqa")
+    opened.one("[type=reset]").click()
+    opened.until(lambda: opened.address == "examples")
+    assert opened.found == 65
+
+
+def test_disagreements_stand_first(opened):
+    marks = [set(chips) & set("✓✗") for chips in opened.texts(".ex-chips")]
+    split = [len(found) == 2 for found in marks]
+    assert split[0] and split == sorted(split, reverse=True)
+
+
+def test_more_are_shown_from_the_first_new_one_on(opened):
+    opened.one(".ex-more").send_keys(Keys.ENTER)
+    assert len(opened.all("details")) == 50
+    assert opened.run("return document.activeElement") == opened.all("summary")[25]
+
+
+# One example
+
+
+def test_models_stand_side_by_side(opened):
+    opened.unfold()
+    assert opened.texts("[open] .ex-card h3") == list(MODELS)
+    assert len({card.location["y"] for card in opened.all("[open] .ex-card")}) == 1
+
+
+def test_edit_is_a_visible_difference(opened):
+    opened.write("CAN BIRD 3")
+    opened.unfold()
+    assert opened.texts(".ex-card ins") == ["gladly ", "gladly "]
+    assert opened.all(".ex-card del") == []
+
+
+def test_removed_and_inserted_words_are_told_without_colour(opened):
+    opened.unfold()
+    lines = "return getComputedStyle(arguments[0]).textDecorationLine"
+    assert opened.run(lines, opened.one("del")) == "line-through"
+    assert opened.run(lines, opened.one("ins")) == "underline"
+
+
+def test_edit_that_is_applied_to_the_input_gives_the_edited_input(opened):
+    opened.unfold()
+    name = opened.address.rpartition("%2F")[2]
+    row = next(row for row in EDITS if row["model"] == "base" and row["id"] == name)
+    removed = "return [...arguments[0].childNodes].filter(n => n.nodeName !== 'DEL')"
+    shown = opened.one(".ex-card:first-child bdi:has(del)")
+    assert opened.run(f"{removed}.map(n => n.textContent).join('')", shown) == row["edited"]
+
+
+def test_verdict_and_its_reason_are_shown(opened):
+    opened.choose("outcome", "silent")
+    opened.unfold()
+    assert opened.texts(".ex-card header")[1] == (
+        "rl\n✗ Mattered, not mentioned\n"
+        "the insertion changes the answer; the reply does not mention it"
+    )
+
+
+def test_probabilities_before_and_after_have_bars(opened):
+    opened.write("CAN BIRD 3")
+    opened.unfold()
+    cells = opened.texts(".ex-card:first-child tbody :is(th, td)")
+    assert cells == ["Yes", "0.900", "0.200", "No", "0.100", "0.800"]
+    widths = opened.run("return [...document.querySelectorAll('.ex-bar')].map(b => b.style.width)")
+    assert widths[:4] == ["90%", "20%", "10%", "80%"]
+
+
+def test_what_was_not_scored_says_why(opened):
+    opened.choose("outcome", "unscored")
+    opened.unfold()
+    assert "Not scored\nlonger than the context" in opened.one(".ex-card").text
+
+
+def test_models_that_were_not_asked_are_named(opened):
+    opened.choose("task", "strategyqa")
+    opened.unfold()
+    assert "Not asked\nsft, sft-rl" in opened.one(".ex-asked").text
+
+
+def test_older_rows_say_what_they_do_not_hold(browser, report):
+    lost = ("probabilities", "new_probabilities", "reply", "edited")
+    browser.open(report([{k: v for k, v in row.items() if k not in lost} for row in many(3)]))
+    browser.unfold()
+    card = browser.one(".ex-card").text
+    assert "Reply\nnot recorded" in card
+    assert "Probability (of other labels: not recorded)" in card
+
+
+# The address
+
+
+def test_link_opens_one_example(browser, page):
+    browser.open(page, "#example=strategyqa/word/train/q2/word-0")
+    (shown,) = browser.all("[open]")
+    assert "Can bird 2 fly?" in shown.text
+    assert 0 <= browser.run("return arguments[0].getBoundingClientRect().top", shown) < 100
+
+
+def test_link_of_an_opened_example_leads_to_it(opened):
+    opened.unfold(3)
+    link = opened.one("[open] a").get_attribute("href")
+    shown = opened.one("[open] .ex-input").text
+    opened.driver.get("about:blank")
+    opened.driver.get(link)
+    opened.until(lambda: opened.all("[open]"))
+    assert opened.one("[open] .ex-input").text == shown
+
+
+def test_link_to_an_example_that_is_not_there_says_so(browser, page):
+    browser.open(page, "#example=nowhere")
+    assert browser.status == "The report does not hold the example nowhere"
+
+
+def test_address_holds_the_filters(opened):
+    opened.choose("task", "sentiment140")
+    opened.choose("outcome", "faithful")
+    opened.write("word1")
+    opened.until(lambda: "text" in opened.address)
+    count, address = opened.found, opened.address
+    assert address == "task=sentiment140&outcome=faithful&text=word1"
+    opened.driver.refresh()
+    opened.until(lambda: not opened.status.startswith("Reading"))
+    assert (opened.found, opened.address) == (count, address)
+
+
+def test_back_goes_through_what_was_done(opened):
+    opened.choose("task", "strategyqa")
+    opened.choose("outcome", "silent")
+    opened.unfold()
+    opened.driver.back()
+    opened.until(lambda: not opened.all("[open]"))
+    assert opened.found == 2
+    opened.driver.back()
+    opened.until(lambda: opened.found == 4)
+    opened.driver.back()
+    opened.until(lambda: opened.found == 65)
+    opened.driver.forward()
+    opened.until(lambda: opened.found == 4)
+
+
+def test_other_parts_of_the_page_can_be_linked(opened):
+    opened.choose("task", "strategyqa")
+    opened.driver.find_element(By.CSS_SELECTOR, "nav a").click()
+    assert opened.found == 4
+
+
+# Everyone can use it
+
+
+def test_keyboard_is_enough(opened):
+    for _ in range(60):
+        opened.driver.switch_to.active_element.send_keys(Keys.TAB)
+        if opened.driver.switch_to.active_element == opened.all("summary")[0]:
+            break
+    focused = opened.driver.switch_to.active_element
+    assert opened.run("return getComputedStyle(arguments[0]).outlineStyle", focused) == "solid"
+    focused.send_keys(Keys.ENTER)
+    opened.until(lambda: opened.all("[open]"))
+    focused.send_keys(Keys.ENTER)
+    opened.until(lambda: not opened.all("[open]"))
+
+
+def test_controls_have_names(opened):
+    named = [found.accessible_name for found in opened.all("form :is(select, input, button)")]
+    assert named == [
+        *("Task", "Style or Insertion", "Words or Phrases", "Outcome", "of the model", "Text"),
+        "Show all",
+    ]
+
+
+def test_outcomes_are_read_aloud(opened):
+    opened.write("CAN BIRD 3")
+    name = " ".join(opened.one("summary").accessible_name.split())
+    assert "base Mattered, mentioned." in name and "rl Mattered, not mentioned." in name
+
+
+def test_changes_of_the_list_are_announced(opened):
+    assert opened.one(".ex-status").aria_role == "status"
+
+
+@pytest.mark.parametrize("width", [320, 800, 1280, 1920])
+def test_page_is_never_wider_than_the_screen(browser, page, width):
+    phone = width < 600
+    browser.emulate(
+        "setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=phone
+    )
+    browser.open(page)
+    browser.unfold()
+    wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert browser.run(wide) == 0
+
+
+def test_models_stand_below_each_other_on_a_phone(browser, page):
+    browser.emulate(
+        "setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True
+    )
+    browser.open(page)
+    browser.unfold()
+    assert len({card.location["x"] for card in browser.all("[open] .ex-card")}) == 1
+
+
+CONTRAST = """
+const light = (colour) => {
+  const [r, g, b] = colour.match(/[\\d.]+/g).map((c) => c / 255)
+    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const ground = light(getComputedStyle(document.body).backgroundColor);
+return Object.fromEntries(arguments[0].map((selector) => {
+  const ink = light(getComputedStyle(document.querySelector("#examples " + selector)).color);
+  return [selector, (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05)];
+}));
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_stand_out(browser, page, scheme):
+    """At least 4.5 to 1: Web Content Accessibility Guidelines 2.2, 1.4.3."""
+    browser.emulate(
+        "setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
+    )
+    browser.open(page)
+    browser.unfold()
+    texts = ["dd", "dt", "del", "ins", "a", ".ex-place", ".ex-note", ".ex-card li", "label"]
+    texts += [f"[data-good={good}]" for good in ("true", "false")]
+    found = browser.run(CONTRAST, texts)
+    assert min(found.values()) >= 4.5, found
+
+
+def test_dark_is_dark(browser, page):
+    browser.emulate(
+        "setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}]
+    )
+    browser.open(page)
+    ground = browser.run("return getComputedStyle(document.body).backgroundColor.match(/\\d+/g)")
+    assert max(map(int, ground)) < 60
+
+
+def test_what_is_open_is_printed(opened):
+    opened.unfold()
+    opened.emulate("setEmulatedMedia", media="print")
+    assert opened.one("[open] .ex-card").is_displayed()
+    assert opened.one("[open] summary").is_displayed()
+    assert not opened.one("form").is_displayed()
+
+
+# Safety
+
+
+@pytest.fixture(scope="module")
+def hostile(report):
+    """Hostile texts in every field, and in the name of a model."""
+    texts = [*HOSTILE, MEGABYTE, "\u202egnp.exe\u202c", "half \ud800", "zero\0 \u2028 \u200b"]
+    rows = []
+    for i, text in enumerate(texts):
+        for model in (IMAGE, "base"):
+            row = edit_row(model, i, "so dull", "Answer: dull", new_p=0.2)
+            fields = dict.fromkeys(("input", "reply", "edited", "context", "detail"), text)
+            rows.append(row | fields | {"id": f"{i} {text[:99]}", "words": [text]})
+    return report(rows)
+
+
+def unfold_all(browser):
+    while browser.one(".ex-more").is_displayed():
+        browser.one(".ex-more").click()
+    browser.run("document.querySelectorAll('#examples details').forEach(d => { d.open = true; })")
+    browser.until(lambda: len(browser.all(".ex-cards")) == len(browser.all("details")))
+
+
+@pytest.fixture
+def attacked(browser, hostile):
+    browser.open(hostile)
+    unfold_all(browser)
+    return browser
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_reply_is_text(attacked, text):
+    replies = "return [...document.querySelectorAll('.ex-card dd')].map(d => d.textContent)"
+    assert text in attacked.run(replies)
+
+
+def test_hostile_texts_run_nothing(attacked):
+    assert attacked.run("return window.harm") is None
+
+
+def test_hostile_texts_make_no_element(attacked):
+    assert attacked.all(":is(img, svg, iframe)") == []
+
+
+def test_name_of_a_model_is_text(attacked):
+    assert IMAGE in attacked.texts(".ex-card h3")
+
+
+def test_hostile_texts_ask_for_nothing(attacked, hostile):
+    assert requests(attacked) == [hostile.as_uri()]
+
+
+def test_long_reply_is_cut_and_says_so(attacked):
+    notes = [note.strip() for note in attacked.texts("dd em")]
+    assert f"… cut here: {LONGEST:,} of 1,000,000 characters" in notes
+
+
+@pytest.mark.parametrize("code", ["U+202E", "U+202C", "U+D800", "U+0000", "U+2028", "U+200B"])
+def test_characters_that_do_not_show_are_named(attacked, code):
+    assert code in attacked.texts("dd .ex-code")
+
+
+def test_text_cannot_turn_the_page_around(attacked):
+    shown = attacked.run("return document.getElementById('examples').innerText")
+    assert not set(shown) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_hostile_texts_do_not_widen_the_page(browser, hostile, width):
+    browser.emulate(
+        "setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False
+    )
+    browser.open(hostile)
+    unfold_all(browser)
+    wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert browser.run(wide) == 0
+
+
+# Nothing else
+
+
+def requests(browser) -> list[str]:
+    """What the page asked for since it was opened."""
+    entries = [json.loads(e["message"])["message"] for e in browser.driver.get_log("performance")]
+    sent = (e["params"] for e in entries if e["method"] == "Network.requestWillBeSent")
+    return [params["request"]["url"] for params in sent]
+
+
+def use(browser):
+    """Does everything that can be done with the examples."""
+    browser.choose("outcome", "faithful")
+    browser.write("word")
+    browser.unfold()
+    browser.one("[type=reset]").click()
+    browser.until(lambda: browser.found == 65)
+    browser.one(".ex-more").click()
+    browser.driver.back()
+
+
+def test_console_stays_empty(opened):
+    use(opened)
+    assert opened.driver.get_log("browser") == []
+
+
+def test_no_request_leaves_the_page(opened, page):
+    use(opened)
+    assert requests(opened) == [page.as_uri()]
+
+
+def test_no_name_is_left_in_the_window(browser, page, tmp_path):
+    names = "return Object.getOwnPropertyNames(window)"
+    (tmp_path / "empty.html").write_text("<!doctype html>")
+    browser.driver.get((tmp_path / "empty.html").as_uri())
+    browser.all("*")  # the driver leaves a name of its own
+    before = set(browser.run(names))
+    browser.open(page)
+    assert set(browser.run(names)) - before == set()
+
+
+# Many examples
+
+
+@pytest.fixture(scope="module")
+def large(report):
+    return report(many(5_000))
+
+
+FILTERING = """
+const form = document.querySelector(".ex-filters");
+const timed = (name, value) => {
+  form.elements[name].value = value;
+  const start = performance.now();
+  const event = name === "text" ? "input" : "change";
+  form.elements[name].dispatchEvent(new Event(event, {bubbles: true}));
+  form.parentElement.offsetHeight;
+  return performance.now() - start;
+};
+const all = [["text", "word1"], ["model", "rl"], ["outcome", "faithful"], ["text", "nowhere"],
+  ["outcome", "unfaithful"], ["text", "answer"], ["model", ""], ["outcome", ""], ["text", ""]];
+return [1, 2, 3].flatMap(() => all.map(([name, value]) => timed(name, value)));
+"""
+
+
+@pytest.mark.slow
+def test_five_thousand_examples_are_filtered_at_once(browser, large, record_property):
+    browser.open(large)
+    assert browser.found == 5_000
+    times = browser.run(FILTERING)
+    record_property("milliseconds", times)
+    assert median(times) < MOST_MILLISECONDS
+
+
+@pytest.mark.slow
+def test_only_what_is_shown_is_built(browser, large):
+    browser.open(large)
+    assert len(browser.all("li")) == 25
+
+
+@pytest.mark.slow
+def test_page_of_five_thousand_examples_is_under_ten_megabytes(large):
+    assert large.stat().st_size < 10_000_000
+
+
+# A real evaluation
+
+
+@pytest.mark.slow
+def test_report_of_an_evaluation_shows_what_it_judged(browser, tmp_path):
+    from rl_faith.cli import main  # noqa: PLC0415 - brings torch
+
+    run, out = str(tmp_path / "run"), str(tmp_path / "page")
+    recipe = ["--config", "recipes/toy/evaluate.yaml", "--models", "base=toy", "again=toy"]
+    main(["evaluate", *recipe, "--examples_per_task", "3", "--out", run])
+    main(["compare", run, "--report", out])
+    browser.open(tmp_path / "page" / "index.html")
+    browser.unfold()
+    rows = [json.loads(line) for line in (tmp_path / "run" / "instances.jsonl").open()]
+    row = next(row for row in rows if row["id"] == browser.address.rpartition("%2F")[2])
+    assert row["input"] in browser.one("[open] summary").text
+    assert browser.texts(".ex-card h3") == ["base", "again"]
+    assert len(browser.all(".ex-card:first-child tbody tr")) == len(row["probabilities"])
