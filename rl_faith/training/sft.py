@@ -20,7 +20,7 @@ from rl_faith.policies.loading import load_tokenizer
 from rl_faith.recipes import SFTRecipe
 from rl_faith.runs import Run
 from rl_faith.training.arguments import load_training_model, parse_training
-from rl_faith.training.checkpoints import last_checkpoint
+from rl_faith.training.checkpoints import SealedCheckpoints, last_checkpoint
 from rl_faith.training.data import fitting, training_pairs
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ def make_trainer(recipe: SFTRecipe, args: SFTConfig, model_args: ModelConfig) ->
         train_dataset=pairs,
         processing_class=tokenizer,
         peft_config=get_peft_config(model_args),
+        callbacks=[SealedCheckpoints(args)],
     )
 
 
