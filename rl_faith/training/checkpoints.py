@@ -13,7 +13,13 @@ from typing import Any
 
 from accelerate import PartialState
 from accelerate.logging import get_logger
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.trainer_utils import rotate_checkpoints
 
 from rl_faith.runs import write_json
@@ -60,6 +66,20 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name not in (_SEAL, "README.md"):
             yield name, path
+
+
+def train_on(trainer: Trainer, folder: Path) -> None:
+    """Train to the end, from the newest whole checkpoint in a folder if there is one."""
+    checkpoint = last_checkpoint(folder)
+    if checkpoint and _is_last(Path(checkpoint)):
+        # The trainer would take one step more than it was told.
+        trainer.get_batch_samples = lambda *_: ([], None)
+    trainer.train(resume_from_checkpoint=checkpoint)
+
+
+def _is_last(checkpoint: Path) -> bool:
+    state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    return bool(state.global_step >= state.max_steps)
 
 
 def last_checkpoint(folder: Path) -> str | None:

@@ -26,7 +26,7 @@ from rl_faith.runs import Run
 from rl_faith.styles import Budget, load_style
 from rl_faith.tasks import Task, load_task
 from rl_faith.training.arguments import load_training_model, parse_training
-from rl_faith.training.checkpoints import SealedCheckpoints, last_checkpoint
+from rl_faith.training.checkpoints import SealedCheckpoints, train_on
 from rl_faith.training.disclosure_panel import DisclosurePanel
 from rl_faith.training.insertion_data import insertion_rows
 from rl_faith.training.panel import Panel, VerdictPanel
@@ -45,7 +45,7 @@ def train(
     trainer = make_trainer(recipe, args, model_args)
     if args.process_index == 0:
         Run(args.output_dir).open(resolved, device=str(args.device), seed=args.seed)
-    trainer.train(resume_from_checkpoint=last_checkpoint(Path(args.output_dir)))
+    train_on(trainer, Path(args.output_dir))
     trainer.save_model(args.output_dir)
     trainer.save_state()
 

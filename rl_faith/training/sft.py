@@ -20,7 +20,7 @@ from rl_faith.policies.loading import load_tokenizer
 from rl_faith.recipes import SFTRecipe
 from rl_faith.runs import Run
 from rl_faith.training.arguments import load_training_model, parse_training
-from rl_faith.training.checkpoints import SealedCheckpoints, last_checkpoint
+from rl_faith.training.checkpoints import SealedCheckpoints, train_on
 from rl_faith.training.data import fitting, training_pairs
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def train(
     if args.process_index == 0:
         Run(args.output_dir).open(resolved, device=str(args.device), seed=args.seed)
     trainer = make_trainer(recipe, args, model_args)
-    trainer.train(resume_from_checkpoint=last_checkpoint(Path(args.output_dir)))
+    train_on(trainer, Path(args.output_dir))
     trainer.save_model(args.output_dir)
     trainer.save_state()
 
