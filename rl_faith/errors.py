@@ -1,9 +1,13 @@
 """The exceptions a user meets. Each message is one sentence: what was wrong, where, what to do."""
 
+import re
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from reprlib import Repr
+from types import FrameType
+from typing import NoReturn
 
 
 class RLFaithError(Exception):
@@ -36,15 +40,51 @@ class RunError(RLFaithError):
 
 @contextmanager
 def exit_on_error() -> Iterator[None]:
-    """End the program with a sentence and 2 on a user's error, with 130 on Ctrl-C."""
+    """End the program with a sentence: with 2 on a user's error, 130 on Ctrl-C, 143 on SIGTERM.
+
+    A launcher sends SIGTERM to the processes that are left when one of them has died.
+    """
+    before = signal.signal(signal.SIGTERM, _stop)
     try:
         yield
     except RLFaithError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
     except KeyboardInterrupt:
-        sys.stderr.write("\nstopped; run the same command again to go on\n")
-        sys.exit(130)
+        _stop(signal.SIGINT, None)
+    except Exception as error:
+        if (sentence := _passing(error)) is None:
+            raise
+        sys.stderr.write(f"error: {sentence}\n")
+        sys.exit(2)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    sys.stderr.write("\nstopped; run the same command again to go on\n")
+    sys.exit(128 + number)
+
+
+# What libraries raise when something around the program breaks; all they share is their words.
+_FULL = re.compile(r"No space left|Disk quota exceeded|File too large|inline_container\.cc")
+_ALONE = re.compile(r"gloo|NCCL|Dist(Backend|Network|Store)?Error")
+
+
+def _passing(error: Exception) -> str | None:
+    """The sentence about a failure around the program, after which it can go on."""
+    said = one_line(f"{type(error).__name__}: {error}")
+    if _FULL.search(said):
+        return (
+            f"could not write to disk ({said}); make room: what was written before is kept, and "
+            "the same command goes on from there"
+        )
+    if _ALONE.search(said):
+        return (
+            f"another process of this run cannot be reached ({said}); its own message says why, "
+            "if it could leave one, and the same command goes on from what is written"
+        )
+    return None
 
 
 _LONGEST = 500

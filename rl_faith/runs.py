@@ -4,7 +4,9 @@
 `results.json`. Under several processes each appends to a file of its own; the first merges them.
 """
 
+import fcntl
 import json
+import logging
 import os
 import platform
 import subprocess
@@ -21,6 +23,8 @@ import yaml
 from rl_faith.errors import RunError
 from rl_faith.plain_yaml import read_yaml
 from rl_faith.secrecy import command_without_secrets, without_secrets
+
+log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 _PACKAGES = [
@@ -50,8 +54,10 @@ class Run:
         """Create the directory, or make sure that it belongs to this very recipe.
 
         Raises:
-            RunError: it belongs to another recipe, or cannot be written.
+            RunError: it belongs to another recipe, another process is at work on it, or it cannot
+                be written.
         """
+        _claim(self.path)
         resolved = without_secrets({k: v for k, v in recipe.items() if k not in _WHERE})
         known = self.path / "recipe.yaml"
         if known.exists():
@@ -113,6 +119,26 @@ class Run:
         for file in self._shares():
             file.unlink()
         return rows
+
+
+def _claim(path: Path) -> None:
+    """Take the directory for this process, until it ends.
+
+    What a launcher started may go on when the launcher alone was killed.
+    """
+    lock = path / ".lock"
+    with _writing(lock):
+        path.mkdir(parents=True, exist_ok=True)
+        # Never closed: that would give the directory back.
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        raise RunError(
+            f"another process is still at work on {path}; wait until it has ended, or stop it"
+        ) from None
+    except OSError as error:
+        log.debug("%s cannot be locked: %s", path, error)
 
 
 def _append(file: Path, rows: Iterable[Row]) -> None:
@@ -195,7 +221,7 @@ def _check_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> N
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a file so that a reader sees either the old or the new one."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = path.with_name(f".{path.name}.partial")
     with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -193,6 +193,16 @@ def pool(tmp_path_factory) -> Path:
     return out
 
 
+@pytest.fixture(scope="session")
+def faults():
+    """The table of what was broken and what came of it."""
+    from faults import fault_table  # noqa: PLC0415
+
+    table = fault_table()
+    yield table
+    table.write()
+
+
 MOOD = """
 question: "Review: {input}\\nIs it good? Answer 'Good' or 'Bad'."
 labels: {Good: up, Bad: down}

@@ -65,6 +65,7 @@ def test_sound_rewards_pass(cli):
         ({"funktion": "format"}, "unknown key 'funktion' of a reward; known: args, function"),
         ({"weight": 2}, "names no function"),
         ({"function": "format", "weight": "much"}, "the weight of 'format' is 'much', not"),
+        ({"function": "format", "timeout": 0}, "the timeout of 'format' is 0, not seconds"),
         ({"function": "format", "args": [1]}, "the args of 'format' must map names to values"),
         ({"function": "formatt"}, "reward 'formatt' cannot be loaded: no such reward; known"),
         ({"function": "format", "args": {"a": 1}}, "reward format(a=1) takes no argument 'a'"),

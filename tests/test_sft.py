@@ -154,11 +154,6 @@ def test_killed_run_goes_on_with_the_same_losses(built, adapter, stopped):
     assert trained(built, stopped) == losses(adapter)
 
 
-def test_without_the_optimizer_state_the_losses_differ(built, adapter, stopped):
-    (stopped / "checkpoint-4" / "optimizer.pt").unlink()
-    assert trained(built, stopped) != losses(adapter)
-
-
 @pytest.mark.parametrize("state", [None, "", '{"epoch": 1, "glo'])
 def test_half_written_checkpoint_is_passed_over(built, adapter, stopped, state):
     file = stopped / "checkpoint-4" / "trainer_state.json"

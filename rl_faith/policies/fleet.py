@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
-from threading import Event
+from threading import Event, Thread
 from typing import Any, TypeVar
 
 from httpx2 import Client, HTTPError, Response, Timeout
@@ -31,6 +32,8 @@ _IN_FLIGHT = 4
 _CONNECT_SECONDS = 10.0
 _FIRST_SECONDS = 30.0
 _LEAST_ATTEMPTS = 3
+# How long a request waits before its server is asked whether it is there, and for that answer.
+_CHECK_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,11 @@ class _PassingError(Exception):
 class Fleet:
     """Servers of one model. A request that fails at one goes to the next.
 
+    A busy server still lists its models at once; one that does not is taken for dead.
+
     Args:
         servers: At least one.
-        timeout: Seconds that one request may take.
+        timeout: Seconds that one request may take while the server says that it is there.
         patience: Seconds for which a request is repeated while every server fails.
     """
 
@@ -63,8 +68,7 @@ class Fleet:
 
         Args:
             bodies: Each without its model, which servers may call differently.
-            read: Of a body and its answer; raises LookupError, TypeError or ValueError for one that
-                is none.
+            read: Of a body and its answer; raises for one that is none.
 
         Raises:
             ModelError: a server refused a question, or none answered it for too long.
@@ -106,18 +110,36 @@ class Fleet:
     def _once(self, turns: Iterator[Server], body: Body, read: Callable[[Body, Any], T]) -> T:
         server = next(turns)
         try:
-            url = f"{server.url}/v1/completions"
-            answer = self._client.post(url, json={**body, "model": server.model})
-            _check(server.url, answer)
-            return read(body, answer.json())
+            answer = self._posted(server, body)
         except HTTPError as error:
             raise _PassingError(
                 f"the server at {server.url} does not answer ({_named(error)})"
             ) from None
-        except (LookupError, TypeError, ValueError) as error:
+        _check(server.url, answer)
+        try:
+            return read(body, answer.json())
+        except Exception as error:  # what answers may be anything
             raise _PassingError(
                 f"the server at {server.url} answered what is no completion ({_named(error)})"
             ) from None
+
+    def _posted(self, server: Server, body: Body) -> Response:
+        """The answer to a request; while it is awaited, the server must say that it is there."""
+        answer = Future[Response]()
+        url, whole = f"{server.url}/v1/completions", {**body, "model": server.model}
+        # Nobody waits for the thread of a server that is dead, the end of the program neither.
+        post = partial(_resolve, answer, partial(self._client.post, url, json=whole))
+        Thread(target=post, daemon=True).start()
+        while not wait([answer], _CHECK_SECONDS).done:
+            self._client.get(f"{server.url}/v1/models", timeout=_CHECK_SECONDS)
+        return answer.result()
+
+
+def _resolve(answer: Future[Response], post: Callable[[], Response]) -> None:
+    try:
+        answer.set_result(post())
+    except Exception as error:
+        answer.set_exception(error)
 
 
 def models_at(url: str) -> list[dict[str, Any]]:

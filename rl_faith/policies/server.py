@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import Any, TypeVar
 
 from transformers import PreTrainedTokenizerBase
@@ -45,7 +46,7 @@ class ServerPolicy(OneTokenPolicy):
         base_urls: Sequence[str],
         *,
         timeout: float = 600.0,
-        patience: float = 120.0,
+        patience: float = 40.0,
     ) -> "ServerPolicy":
         """Find the servers among `base_urls` that serve a model or adapter.
 
@@ -101,7 +102,7 @@ class ServerPolicy(OneTokenPolicy):
         """The greedy continuation of each prompt."""
         end = [self.chat.tokenizer.eos_token_id]
         how = {"max_tokens": max_new_tokens, "return_token_ids": True, "stop_token_ids": end}
-        return self._ask(prompts, how, lambda choice: [int(t) for t in choice["token_ids"]])
+        return self._ask(prompts, how, _tokens)
 
     def _ask(
         self, prompts: Sequence[Ids], how: dict[str, Any], read: Callable[[Choice], T]
@@ -133,7 +134,18 @@ def _reused(answer: dict[str, Any]) -> int:
 def _first_step(choice: Choice) -> Told:
     """Log-probabilities of the one token written, as far as the server tells them."""
     step = choice["logprobs"]["top_logprobs"][0]
-    return {int(name.removeprefix(_TOKEN)): float(value) for name, value in step.items()}
+    told = {int(name.removeprefix(_TOKEN)): float(value) for name, value in step.items()}
+    if wrong := [value for value in told.values() if not isfinite(value)]:
+        raise ValueError(f"the log-probability of a token is {wrong[0]}")
+    return told
+
+
+def _tokens(choice: Choice) -> list[int]:
+    """The tokens of a reply."""
+    told = [int(token) for token in choice["token_ids"]]
+    if told and min(told) < 0:
+        raise ValueError(f"a token has the number {min(told)}")
+    return told
 
 
 def _root(url: str) -> str:

@@ -145,11 +145,13 @@ class RewardSpec:
         function: Where the reward is (see `rl_faith.training.rewards.load_reward`).
         weight: Of this reward in the sum.
         args: What is handed to it besides what it names.
+        timeout: Seconds after which a call that has not returned ends the run.
     """
 
     function: str
     weight: float = 1.0
     args: dict[str, Any] = field(default_factory=dict)
+    timeout: float = 600.0
 
     @property
     def name(self) -> str:
@@ -166,7 +168,7 @@ class GRPORecipe:
     Attributes:
         stage: Which stage the recipe is for.
         test: Which of the two tests.
-        rewards: Each a mapping with `function`, and `weight` and `args` where wanted.
+        rewards: Each a mapping with `function`, and `weight`, `args` and `timeout` where wanted.
         data: As in `BuildRecipe`.
         tasks: Which tasks to train on.
         styles: Of the explanations.

@@ -13,6 +13,7 @@ from rl_faith.styles import load_style
 from rl_faith.tasks import load_task
 
 _BUDGETS = ("one", "multi")
+_WEEK = 7 * 24 * 3600
 _LARGEST = sys.float_info.max
 _AT_LEAST = {
     "examples_per_task": 1,
@@ -74,16 +75,22 @@ def _is_url(text: str) -> bool:
 def _reward_flaw(entries: list[dict[str, Any]]) -> str:
     if not entries:
         return "rewards is empty; name at least one"
+    return next(filter(None, map(_entry_flaw, entries)), "")
+
+
+def _entry_flaw(entry: dict[str, Any]) -> str:
     known = {f.name for f in fields(RewardSpec)}
-    for entry in entries:
-        if unknown := [key for key in entry if key not in known]:
-            return f"unknown key {shown(unknown[0])} of a reward; known: {', '.join(sorted(known))}"
-        if not isinstance(name := entry.get("function"), str):
-            return f"the reward {shown(entry)} names no function"
-        if not _is_finite(weight := entry.get("weight", 1.0)):
-            return f"the weight of {shown(name)} is {shown(weight)}, not a finite number"
-        if not _is_named(entry.get("args", {})):
-            return f"the args of {shown(name)} must map names to values"
+    if unknown := [key for key in entry if key not in known]:
+        return f"unknown key {shown(unknown[0])} of a reward; known: {', '.join(sorted(known))}"
+    if not isinstance(name := entry.get("function"), str):
+        return f"the reward {shown(entry)} names no function"
+    if not _is_finite(weight := entry.get("weight", 1.0)):
+        return f"the weight of {shown(name)} is {shown(weight)}, not a finite number"
+    if not _is_named(entry.get("args", {})):
+        return f"the args of {shown(name)} must map names to values"
+    timeout = entry.get("timeout", 1.0)
+    if not (_is_finite(timeout) and 0 < timeout <= _WEEK):
+        return f"the timeout of {shown(name)} is {shown(timeout)}, not seconds of up to a week"
     return ""
 
 

@@ -9,6 +9,7 @@ Started again on the same `output_dir`, it goes on from the last checkpoint.
 import logging
 import sys
 from collections.abc import Collection, Mapping
+from math import lcm
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,7 +27,7 @@ from rl_faith.styles import Budget, load_style
 from rl_faith.tasks import Task, load_task
 from rl_faith.training.arguments import load_training_model, parse_training
 from rl_faith.training.carded import finish
-from rl_faith.training.checkpoints import last_checkpoint
+from rl_faith.training.checkpoints import SealedCheckpoints, train_on
 from rl_faith.training.disclosure_panel import DisclosurePanel
 from rl_faith.training.insertion_data import insertion_rows
 from rl_faith.training.panel import Panel, VerdictPanel
@@ -45,7 +46,7 @@ def train(
     trainer = make_trainer(recipe, args, model_args)
     if args.process_index == 0:
         Run(args.output_dir).open(resolved, device=str(args.device), seed=args.seed)
-    trainer.train(resume_from_checkpoint=last_checkpoint(Path(args.output_dir)))
+    train_on(trainer, Path(args.output_dir))
     finish(trainer)
 
 
@@ -55,6 +56,7 @@ def make_trainer(
     """TRL's trainer with the recipe's rewards, prompts and held-out examples."""
     check_groups(args)
     check_gathering(args)
+    check_saves(args)
     prompts, panel = _test(recipe, args.seed)
     specs = [RewardSpec(**entry) for entry in recipe.rewards]
     args.reward_weights = [spec.weight for spec in specs]
@@ -76,6 +78,7 @@ def make_trainer(
         panel=panel,
     )
     trainer.add_callback(Decisions(prompts, trainer, recipe.refresh_steps))
+    trainer.add_callback(SealedCheckpoints(args))
     return trainer
 
 
@@ -155,6 +158,21 @@ def check_gathering(args: GRPOConfig) -> None:
         raise RecipeError(
             "grpo: ds3_gather_for_generation is false, but without vLLM the rewards ask the model "
             "in training, with its weights whole; leave it true or set use_vllm"
+        )
+
+
+def check_saves(args: GRPOConfig) -> None:
+    """Raise RecipeError where a checkpoint would fall between two uses of the same completions.
+
+    They are not kept, so that a run that went on from there would learn from others.
+    """
+    uses = args.steps_per_generation * args.num_iterations
+    between = args.save_steps * args.gradient_accumulation_steps % uses
+    if args.save_strategy == "steps" and args.save_steps >= 1 and between:
+        every = lcm(uses, args.gradient_accumulation_steps) // args.gradient_accumulation_steps
+        raise RecipeError(
+            f"grpo: a run could not go on as it was from every {args.save_steps}th step, in the "
+            f"middle of what is learnt from one generation; let save_steps be a multiple of {every}"
         )
 
 

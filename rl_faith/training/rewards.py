@@ -12,8 +12,12 @@ import importlib.util
 import inspect
 import logging
 import math
+import os
+import sys
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.machinery import PathFinder
 from importlib.metadata import entry_points
@@ -129,7 +133,8 @@ class Reward:
         filled = {**given, **self.batch.fixtures}
         named = filled if self._takes_all else {k: filled[k] for k in self._needed(filled)}
         try:
-            values = self.function(**{**named, **self.spec.args})
+            with _at_most(self.spec.timeout, self.__name__):
+                values = self.function(**{**named, **self.spec.args})
         except Exception as error:
             ids = ", ".join(given["id"][:3])
             raise RewardError(
@@ -171,6 +176,27 @@ class Reward:
                     f"reward {self.__name__} returned None for a part of the completions of "
                     f"example {example}; a group is scored as a whole or not at all"
                 )
+
+
+@contextmanager
+def _at_most(seconds: float, name: str) -> Iterator[None]:
+    """End the program when a reward does not return: it may hold back whatever is raised in it."""
+    watch = threading.Timer(seconds, _give_up, (seconds, name))
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
+
+
+def _give_up(seconds: float, name: str) -> None:
+    sys.stderr.write(
+        f"error: reward {name} has not returned for {seconds:g} seconds; mend it, or give it a "
+        "longer timeout in the recipe; the same command goes on from the last checkpoint\n"
+    )
+    sys.stderr.flush()
+    os._exit(2)
 
 
 def _is_finite(value: Any) -> bool:

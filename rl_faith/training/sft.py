@@ -21,7 +21,7 @@ from rl_faith.recipes import SFTRecipe
 from rl_faith.runs import Run
 from rl_faith.training.arguments import load_training_model, parse_training
 from rl_faith.training.carded import CardedSFTTrainer, finish
-from rl_faith.training.checkpoints import last_checkpoint
+from rl_faith.training.checkpoints import SealedCheckpoints, train_on
 from rl_faith.training.data import fitting, training_pairs
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def train(
     if args.process_index == 0:
         Run(args.output_dir).open(resolved, device=str(args.device), seed=args.seed)
     trainer = make_trainer(recipe, args, model_args)
-    trainer.train(resume_from_checkpoint=last_checkpoint(Path(args.output_dir)))
+    train_on(trainer, Path(args.output_dir))
     finish(trainer)
 
 
@@ -51,6 +51,7 @@ def make_trainer(recipe: SFTRecipe, args: SFTConfig, model_args: ModelConfig) ->
         train_dataset=pairs,
         processing_class=tokenizer,
         peft_config=get_peft_config(model_args),
+        callbacks=[SealedCheckpoints(args)],
     )
 
 

@@ -83,7 +83,7 @@ class Decisions(TrainerCallback):  # type: ignore[misc]
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        """Put them beside the weights."""
+        """Put them beside the weights, before the checkpoint is sealed."""
         if state.is_world_process_zero:
             kept = {**self._prompts.decisions(), **self._trainer.panel.state()}
             write_json(_checkpoint(args, state) / _DECISIONS, kept)

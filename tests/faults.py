@@ -1,0 +1,243 @@
+"""Real commands that are broken on purpose, and the table of what came of it.
+
+A test adds a row to the table once everything that the row says has been asserted.
+`RL_FAITH_FAULT_TABLE=tests/README.md` makes a run of the tests write the table there.
+"""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+
+README = Path(__file__).with_name("README.md")
+# From the moment that something broke.
+SOON = 60
+_PATIENCE = 300
+_LAUNCH = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended.
+
+    Attributes:
+        code: Exit status, negative for the signal that ended it.
+        said: All it wrote.
+        seconds: It took, counted from the fault where there was one.
+    """
+
+    code: int
+    said: str
+    seconds: float
+
+    @property
+    def errors(self) -> list[str]:
+        """What the command's own processes say was wrong, one line each."""
+        return [line for line in self.said.splitlines() if line.startswith("error:")]
+
+    def error(self) -> str:
+        """The one sentence that a command which ends by itself has left in time."""
+        assert self.code == 2, self.said[-3000:]
+        assert "Traceback" not in self.said, self.said[-3000:]
+        assert self.seconds < SOON
+        assert len(self.errors) == 1, self.said[-3000:]
+        return self.errors[0]
+
+
+class Command:
+    """`python ...` as a user types it, in a process group of its own."""
+
+    def __init__(self, log: Path, *arguments, ranks: int = 1, **environment) -> None:
+        words = [*(_LAUNCH if ranks > 1 else []), *map(str, arguments)]
+        self.log, self.began = log, time.monotonic()
+        with log.open("w") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, *words],
+                stdout=file,
+                stderr=file,
+                env={**os.environ, **environment},
+                start_new_session=True,
+            )
+
+    def ended(self) -> bool:
+        """Whether it has come to its end."""
+        return self.process.poll() is not None
+
+    def when(self, ready: Callable[[], bool], ends: bool = False) -> "Command":
+        """Wait until something is so, or it has ended where that may be."""
+        deadline = time.monotonic() + _PATIENCE
+        while not ready():
+            if ends and self.ended():
+                break
+            assert not self.ended(), f"it ended too early:\n{self.log.read_text()[-3000:]}"
+            assert time.monotonic() < deadline, f"nothing:\n{self.log.read_text()[-3000:]}"
+            time.sleep(0.01)
+        return self
+
+    def children(self) -> list[int]:
+        """The processes that a launcher has started, by rank."""
+        found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return sorted(map(int, found.split()))
+
+    def kill(self, victim: int | None = None) -> "Command":
+        """SIGKILL to one process of it; time is counted from here."""
+        os.kill(victim or self.process.pid, signal.SIGKILL)
+        self.began = time.monotonic()
+        return self
+
+    def end(self) -> Ended:
+        """Wait for the end."""
+        try:
+            code = self.process.wait(_PATIENCE)
+        finally:
+            self.clear()
+        return Ended(code, self.log.read_text(), time.monotonic() - self.began)
+
+    def clear(self) -> None:
+        """End whatever of its group is left."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        self.process.wait()
+
+
+def finished(log: Path, *arguments, **how) -> Ended:
+    """Run a command to its good end."""
+    done = Command(log, *arguments, **how).end()
+    assert done.code == 0, done.said[-3000:]
+    return done
+
+
+@dataclass(frozen=True)
+class Life:
+    """How long a command takes.
+
+    Attributes:
+        loading: Seconds until it leaves its first row or checkpoint.
+        working: Seconds from there to the end.
+    """
+
+    loading: float
+    working: float
+
+
+def undisturbed(log: Path, out: Path, *arguments) -> Life:
+    """Run a command to its end; tell how long which part of its life took."""
+    command = Command(log, *arguments).when(lambda: left_by(out) > 0)
+    first = time.monotonic()
+    done = command.end()
+    assert done.code == 0, done.said[-3000:]
+    return Life(first - command.began, time.monotonic() - first)
+
+
+def killed_at_random(log: Path, out: Path, life: Life, times: int, *arguments) -> None:
+    """Start a command again and again, and kill it at moments spread over its whole life.
+
+    Every third one is killed while it loads, the others after they have left something more. One
+    that ends before its moment comes is no trial.
+    """
+    rng, trials = random.Random(times), 0
+    while trials < times:
+        before = left_by(out)
+        command = Command(log, *arguments)
+        if trials % 3 == 2:
+            time.sleep(life.loading * rng.random())
+        else:
+            command.when(lambda before=before: left_by(out) > before, ends=True)
+            time.sleep(life.working * rng.random() ** 2)
+        if command.ended():
+            assert command.end().code == 0, log.read_text()[-3000:]
+            out.rename(out.with_name(f"{out.name}-{time.monotonic_ns()}"))
+            continue
+        assert command.kill().end().code == -signal.SIGKILL
+        trials += 1
+
+
+def left_by(out: Path) -> int:
+    """Grows with the rows and checkpoints in a run directory."""
+    rows = sum(file.stat().st_size for file in out.glob("instances*"))
+    return rows + sum(int(file.name.rpartition("-")[2]) for file in out.glob("checkpoint-*"))
+
+
+def history(out: Path) -> list[dict]:
+    """What a training has logged, but for times and what TRL counts for each sitting anew."""
+    found = json.loads((out / "trainer_state.json").read_text())["log_history"]
+    untimed = re.compile(
+        r"step_time|epoch|ask/|runtime|per_second|train_|total_flos|profiling|num_tokens"
+    )
+    kept = [{k: v for k, v in entry.items() if not untimed.match(k)} for entry in found]
+    return [entry for entry in kept if entry.keys() - {"step"}]
+
+
+def assert_same_training(found: Path, wanted: Path) -> None:
+    """Equal final weights, and equal figures at every step."""
+    for file in wanted.glob("*.safetensors"):
+        ours, theirs = load_file(found / file.name), load_file(file)
+        assert ours.keys() == theirs.keys()
+        for name, tensor in theirs.items():
+            assert abs(ours[name] - tensor).max() < 1e-4, name
+    ours, theirs = _by_step(history(found)), _by_step(history(wanted))
+    assert ours.keys() == theirs.keys()
+    for step, entry in theirs.items():
+        assert ours[step] == pytest.approx(entry, rel=1e-4, abs=1e-4), step
+
+
+def _by_step(entries: list[dict]) -> dict[int, dict]:
+    """A run that goes on judges the held-out examples again where it begins."""
+    merged: dict[int, dict] = {}
+    for entry in entries:
+        merged.setdefault(entry["step"], {}).update(entry)
+    return merged
+
+
+class FaultTable:
+    """Rows that tests have earned; all of them must stand in the committed table."""
+
+    def __init__(self, written: Path | None) -> None:
+        self.written, self.rows = written, list[tuple[str, str, str, int]]()
+
+    def add(self, component: str, fault: str, outcome: str, times: int = 1) -> None:
+        """A fault that was tried, and what came of it each time."""
+        if not self.written:
+            assert f"| {component} | {fault} |" in README.read_text(), "write the table anew"
+        self.rows.append((component, fault, outcome, times))
+
+    def write(self) -> None:
+        """Put the rows in place of those of the same faults, and leave the others."""
+        if not self.written or not self.rows:
+            return
+        text = self.written.read_text()
+        head, _, old = text.partition(_RULE)
+        lines = {tuple(line.split(" | ")[:2]): line for line in old.strip().splitlines()}
+        for component, fault, outcome, times in self.rows:
+            line = f"| {component} | {fault} | {outcome} | {times} |"
+            lines[tuple(line.split(" | ")[:2])] = line
+        self.written.write_text(head + _RULE + "\n".join(sorted(lines.values())) + "\n")
+
+
+_RULE = "| --- | --- | --- | --- |\n"
+
+
+def fault_table() -> FaultTable:
+    """Where the tests of this session put their rows."""
+    told = os.environ.get("RL_FAITH_FAULT_TABLE")
+    return FaultTable(Path(told) if told else None)
+
+
+def quoted(sentence: str) -> str:
+    """A sentence as it stands in the table: without paths and numbers of this run."""
+    plain = sentence.removeprefix("error: ").replace("|", "/")
+    plain = re.sub(r"http://[\w.:]+", "http://…", plain)
+    plain = re.sub(r"(/[\w.\-]+){2,}", "…", plain)
+    return f"“{plain}”"
