@@ -302,7 +302,7 @@ def test_pages_are_reached_from_the_readme():
 def test_every_section_of_the_report_is_explained():
     page = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
     sources = [file.read_text() for file in (ROOT / "rl_faith/report/sections").glob("*.py")]
-    named = r'(?:Section|_Way)\(\s*"\w+",\s*"([^"]+)"'
+    named = r'(?:Section\(\s*"\w+",|_Way\()\s*"([^"]+)"'
     titles = [title for source in sources for title in re.findall(named, source)]
     assert len(titles) >= 14
     assert [title for title in titles if f"\n| {title} |" not in page] == []

@@ -13,7 +13,7 @@ from rl_faith.evaluation.compare import compare_rows
 from rl_faith.report.document import to_document
 from rl_faith.report.material import Material, prepare
 from rl_faith.report.page import to_page
-from rl_faith.report.reading import Read, Source, read
+from rl_faith.report.reading import EDITS, Read, Source, read
 from rl_faith.report.sections import sections
 from rl_faith.report.sections.accuracy import accuracy
 from rl_faith.report.sections.constructed import constructed
@@ -217,7 +217,7 @@ def test_words_that_differ_are_no_warning():
 def test_rare_validity_is_a_warning():
     found = valid(material(rows("base", 0.0, n=100, status="invalid") + rows("sft", 0.5, n=100)))
     assert found.warns
-    assert [row[1] for row in found.tables[0].rows] == [0, 100]
+    assert [row[1:] for row in found.tables[0].rows] == [(100, 0), (100, 100)]
 
 
 def test_accuracy_names_where_it_fell():
@@ -268,7 +268,7 @@ def specialist(tmp_path):
     found = [r for c in cells for r in rows("base", 0.2, **c)]
     found += [r for c in cells for r in rows("rl", gain.get((c["task"], c["style"]), 0.2), **c)]
     (source,) = read([path]).sources
-    return material(found, sources=[source], trained={"rl": source})
+    return material(found, sources=[source], trained={(EDITS, "rl"): source})
 
 
 def test_a_gain_on_another_task_carries_over(specialist):
@@ -293,7 +293,7 @@ def test_what_came_before_counts_as_trained_on(tmp_path):
     cells = [{"task": task} for task in ("snli", "ag_news")]
     found = [r for c in cells for m in ("base", "rl") for r in rows(m, 0.5, **c)]
     source = read([second]).sources[0]
-    known = material(found, sources=[source], trained={"rl": source})
+    known = material(found, sources=[source], trained={(EDITS, "rl"): source})
     assert across_tasks(known) is None
     assert "trained on all tasks" in without_transfer(known)[0]
 
@@ -515,7 +515,7 @@ def test_the_folder_of_an_evaluated_model_counts_as_named(tmp_path):
     recipe = {"stage": "evaluate", "models": ["base=toy", f"tuned={path}"]}
     (run / "recipe.yaml").write_text(json.dumps(recipe))
     found = read([run])
-    assert found.trained["tuned"].path == path
+    assert found.trained[EDITS, "tuned"].path == path
     assert curves(prepare(found, None)).tables[0].rows[0][0] == "tuned"
 
 
@@ -527,9 +527,21 @@ def test_a_model_that_two_runs_name_is_called_after_its_run(tmp_path):
         (run / "recipe.yaml").write_text(json.dumps({"models": [f"sft={path}"]}))
         runs.append(run)
     trained = read(runs).trained
-    assert {name: source.path for name, source in trained.items()} == {
+    assert {name: source.path for (_, name), source in trained.items()} == {
         "one/sft": paths[0], "two/sft": paths[1],
     }  # fmt: skip
+
+
+def test_the_same_name_in_both_tests_stands_for_two_models(tmp_path):
+    paths = [training(tmp_path, name, log=log(reward=[0.1, 0.9])) for name in ("x", "y")]
+    kinds = [rows("rl", 0.5), insertions("rl", lambda i, impact: impact)]
+    runs = [written(tmp_path / str(i), of) for i, of in enumerate(kinds)]
+    for run, path in zip(runs, paths, strict=True):
+        (run / "recipe.yaml").write_text(json.dumps({"models": [f"rl={path}"]}))
+    found = read(runs)
+    assert [source.path for source in found.trained.values()] == paths
+    names = [row[0] for row in curves(prepare(found, None)).tables[0].rows]
+    assert names == [str(path) for path in paths]
 
 
 @pytest.mark.slow

@@ -16,11 +16,11 @@ from rl_faith.errors import RunError
 from rl_faith.evaluation import phi_scores, scores
 from rl_faith.evaluation.audit import Finding, audit
 from rl_faith.evaluation.compare import choose
-from rl_faith.evaluation.markdown import table
 from rl_faith.evaluation.models import parse_models
 from rl_faith.evaluation.reading import read_run
 from rl_faith.evaluation.scores import Row
-from rl_faith.report.formatting import text
+from rl_faith.report.contents import Table
+from rl_faith.report.document import to_table
 from rl_faith.runs import write_atomically
 
 log = logging.getLogger(__name__)
@@ -104,9 +104,9 @@ def _audited(findings: Sequence[Finding], baseline: str) -> list[str]:
     measured = [f for f in findings if f.verdict != "unknown"]
     suspect = [f for f in measured if f.verdict == "suspect"]
     told = f"{len(suspect)} of {len(measured)} figures suspect" if suspect else "all clean"
-    lines = [[f.where, f.kind, f.figure, text(f.estimate), f.limit] for f in suspect]
-    head = ["where", "looked for", "figure", "value", "limit"]
+    lines = tuple((f.where, f.kind, f.figure, f.estimate, f.limit) for f in suspect)
+    head = ("where", "looked for", "figure", "value", "limit")
     return [
         f"Audit for gaming against `{baseline}`, {len(measured)} figures: {told}.",
-        *([table(head, lines)] if lines else []),
+        *([to_table(Table("", head, lines))] if lines else []),
     ]

@@ -6,9 +6,9 @@ from typing import Any
 from huggingface_hub import EvalResult
 
 from rl_faith.correlation import Correlation
-from rl_faith.evaluation.markdown import table
 from rl_faith.evaluation.tables import words
-from rl_faith.report.formatting import text
+from rl_faith.report.contents import Table, Value
+from rl_faith.report.document import to_table
 from rl_faith.stats import Estimate
 from rl_faith.tasks import load_task
 
@@ -56,15 +56,15 @@ def scores_table(cells: Sequence[Cell], before: Sequence[Cell], name: str) -> st
     shown = _COUNTERFACTUAL if "phi" in cells[0] else _SELF_CONSISTENCY
     known = {place(cell): cell for cell in before}
     head = ["task", "explanation", "", *shown.values(), *([name] if known else []), "n"]
-    return table(head, [_line(cell, [*shown], known) for cell in cells])
+    return to_table(Table("", tuple(head), tuple(_line(cell, [*shown], known) for cell in cells)))
 
 
-def _line(cell: Cell, shown: Sequence[str], before: Mapping[Place, Cell]) -> list[str]:
-    told = [text(_estimate(cell[key])) for key in shown]
+def _line(cell: Cell, shown: Sequence[str], before: Mapping[Place, Cell]) -> tuple[Value, ...]:
+    told: list[Value] = [_estimate(cell[key]) for key in shown]
     if before:
         other = before.get(place(cell))
-        told.append(text(_estimate(other[main_figure(cell)]) if other else None))
-    return [*place(cell), *told, str(cell["n"])]
+        told.append(_estimate(other[main_figure(cell)]) if other else None)
+    return (*place(cell), *told, cell["n"])
 
 
 def _estimate(told: Mapping[str, Any]) -> Estimate:

@@ -17,7 +17,8 @@ from huggingface_hub import ModelCard, ModelCardData
 from rl_faith.cards.evaluated import NOT_YET
 from rl_faith.cards.figures import Cell, hub_data, hub_results, scores_table, whole
 from rl_faith.cards.origin import hub_base, recipe_in, shown_path, tasks_and_data
-from rl_faith.evaluation.markdown import table
+from rl_faith.report.contents import Table
+from rl_faith.report.document import to_table
 from rl_faith.runs import Row, read_rows, write_atomically
 
 _HELD_OUT = "held_out.jsonl"
@@ -161,13 +162,13 @@ def _data(tasks: Sequence[str], data: str, progress: Progress) -> str:
 
 
 def _training(progress: Progress) -> str:
-    lines = [
-        [f"`{key}`", *(f"{value:.4g}" for value in (known[0], known[-1]))]
+    lines = tuple(
+        (key, *(f"{value:.4g}" for value in (known[0], known[-1])))
         for key in _FIGURES
         if (known := [entry[key] for entry in progress.log if key in entry])
-    ]
+    )
     taken = [entry["train_runtime"] for entry in progress.log if "train_runtime" in entry]
-    told = [table(["logged", "first", "last"], lines)] if lines else []
+    told = [to_table(Table("", ("logged", "first", "last"), lines))] if lines else []
     return "\n\n".join([*told, *([f"It took {taken[-1]:.0f} seconds."] if taken else [])])
 
 

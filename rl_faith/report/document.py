@@ -25,11 +25,12 @@ def _section(section: Section) -> Iterator[str]:
         yield "\n".join(f"- {_plain(point)}" for point in section.points)
     for table in section.tables:
         yield f"*{_plain(table.caption)}*"
-        yield _table(table)
+        yield to_table(table)
     yield from map(_plain, section.remarks)
 
 
-def _table(table: Table) -> str:
+def to_table(table: Table) -> str:
+    """The rows of a table, without its caption."""
     rows = [[text(value) for value in row] for row in (*table.rows, *table.published)]
     lines = [table.head, ["---"] * len(table.head), *rows]
     return "\n".join(f"| {' | '.join(map(_plain, line))} |" for line in lines)

@@ -15,11 +15,12 @@ _HEAD = ("build", "task", "style", "words", "original", "constructed", "differen
 
 def constructed(material: Material) -> Section | None:
     """The share that is faithful of the model's explanations and of those built by erasure."""
-    found = {
-        Path(build).name: compare_rows(rows, ORIGINAL).rows
+    found = [
+        (Path(build).name, row)
         for build, rows in material.read.quality.items()
-    }
-    differences = [row for rows in found.values() for row in rows]
+        for row in compare_rows(rows, ORIGINAL).rows
+    ]
+    differences = [row for _, row in found]
     if not differences:
         return None
     better = sum(r.p_holm < 0.05 and (r.difference.value or 0) > 0 for r in differences)
@@ -34,7 +35,7 @@ def constructed(material: Material) -> Section | None:
             Table(
                 "Share of faithful explanations on the same training examples",
                 _HEAD,
-                tuple(_row(build, row) for build, rows in found.items() for row in rows),
+                tuple(_row(build, row) for build, row in found),
                 texts=4,
             ),
             *([_published()] if any(r.task == "sentiment140" for r in differences) else []),

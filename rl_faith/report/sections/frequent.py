@@ -72,7 +72,9 @@ def _conclusion(found: _Words) -> tuple[str, bool]:
     )
     shared = _shared(found)
     told = (
-        "" if shared is None else f"; of their ten most frequent words two tasks share {shared:.1f}"
+        ""
+        if shared is None
+        else f"; of their ten most frequent words two tasks share {shared:.1f} in the mean"
     )
     return f"{first}{told}.", much
 

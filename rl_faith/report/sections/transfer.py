@@ -9,6 +9,7 @@ from rl_faith.report.contents import Change, Dot, DotPanel, Dots, Section, Table
 from rl_faith.report.formatting import change
 from rl_faith.report.lineage import Trained, trained_on
 from rl_faith.report.material import Material
+from rl_faith.report.reading import EDITS
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def _known(material: Material) -> dict[str, Trained]:
     """What each model was trained on, where that is known."""
     assert material.edits
     others = [m for m in material.edits.models if m != material.edits.baseline]
-    made = {model: material.read.trained.get(model) for model in others}
+    made = {model: material.read.trained.get((EDITS, model)) for model in others}
     found = {model: trained_on(run, material.read) for model, run in made.items() if run}
     return {model: trained for model, trained in found.items() if trained}
 
