@@ -10,9 +10,8 @@ from scipy import stats as reference
 from rl_faith.errors import RunError
 from rl_faith.evaluation.compare import compare_runs
 from rl_faith.evaluation.comparing import run
-from rl_faith.evaluation.markdown import to_markdown
 from rl_faith.evaluation.reading import read_run
-from rl_faith.evaluation.tables import to_table
+from rl_faith.evaluation.tables import notes, to_table
 
 TASKS = ("sentiment140", "snli", "ag_news")
 STYLES = ("attribution", "redaction", "counterfactual")
@@ -102,7 +101,7 @@ def test_unscored_examples_are_not_paired(write):
     path = write("run", rows("base", [True, None, False]) + rows("sft", [None, True, True]))
     comparison = compare_runs([path])
     assert comparison.rows[0].n == 1
-    assert "Unscored rows of base, left out: 1 too long." in to_markdown(comparison)
+    assert "Unscored rows of base, left out: 1 too long." in notes(comparison)
 
 
 def test_accuracy_is_compared_on_the_same_pairs(write):
@@ -180,7 +179,7 @@ def test_a_cell_without_pairs_is_reported_and_not_compared(write):
     theirs = rows("sft", [True]) + rows("sft", [True], style="redaction")
     comparison = compare_runs([write("run", mine + theirs)])
     assert comparison.unpaired == (("sft", "snli", "redaction", "one"),)
-    assert "Not compared" in to_markdown(comparison)
+    assert any(line.startswith("Not compared") for line in notes(comparison))
 
 
 def test_same_id_with_another_text_is_refused(write):
@@ -199,7 +198,7 @@ def test_an_example_that_comes_twice_is_refused(write):
 def test_a_single_model_has_a_grid_and_no_differences(write):
     comparison = compare_runs([write("run", rows("base", [True, False]))])
     assert (comparison.rows, len(to_table(comparison))) == ((), 1)
-    assert "Differences" not in to_markdown(comparison)
+    assert not any("Differences" in line for line in notes(comparison))
 
 
 @pytest.mark.parametrize("kept", [1, 20, -1, None])
@@ -255,7 +254,6 @@ def test_a_name_with_markup_is_printed_as_it_is(write):
     path = write("run", rows("[red]base", [True]) + rows("a|b", [True]))
     comparison = compare_runs([path])
     assert "[red]base" in printed(comparison, 80)
-    assert "a\\|b" in to_markdown(comparison)
 
 
 def test_each_model_and_budget_has_one_table_of_differences(write):
@@ -263,22 +261,6 @@ def test_each_model_and_budget_has_one_table_of_differences(write):
     path = write("run", [r for c in cells for m in ("base", "sft") for r in rows(m, [True], **c)])
     titles = [str(table.title) for table in to_table(compare_runs([path]))]
     assert titles[2:] == ["sft against base, one word", "sft against base, several words"]
-
-
-def test_markdown_is_a_grid_of_every_model_and_a_table_of_differences(grid):
-    text = to_markdown(compare_runs([grid]))
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    assert [line.count(" | ") for line in lines[:4]] == [9] * 4
-    assert len(lines) == 4 + 2 + 9
-    assert "0.20 (0.12–0.32) <sub>valid 1.00, n 60</sub>" in lines[2]
-
-
-def test_markdown_prints_the_papers_figures_for_its_own_tasks_only(grid, write):
-    assert "snli counterfactual 0.076→0.170" in to_markdown(compare_runs([grid]))
-    other = write("other", rows("base", [True], task="toy") + rows("sft", [True], task="toy"))
-    assert "Doi" not in to_markdown(compare_runs([other]))
-    multi = [r for m in ("base", "sft") for r in rows(m, [True], budget="multi")]
-    assert "Doi" not in to_markdown(compare_runs([write("multi", multi)]))
 
 
 def test_run_prints_the_tables(grid, capsys):
@@ -289,6 +271,6 @@ def test_run_prints_the_tables(grid, capsys):
 def test_comparing_does_not_load_torch():
     code = (
         "import sys, rl_faith.evaluation.compare; first = 'rich' in sys.modules;"
-        "import rl_faith.evaluation.markdown; sys.exit(first or 'torch' in sys.modules)"
+        "import rl_faith.report.writing; sys.exit(first or 'torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,11 +1,10 @@
-"""A comparison by the counterfactual test as people read it: in a terminal, and in Markdown."""
+"""A comparison by the counterfactual test as people read it in a terminal."""
 
 from collections.abc import Sequence
 
 from rich.table import Table
 from rich.text import Text
 
-from rl_faith.evaluation.markdown import table as markdown_table
 from rl_faith.evaluation.phi_compare import PhiComparison, PhiDifference
 from rl_faith.evaluation.phi_scores import PhiCell
 from rl_faith.evaluation.tables import NONE, figure, interval, plain_table, signed
@@ -34,17 +33,6 @@ def to_tables(comparison: PhiComparison) -> list[Table]:
             table.add_row(*map(Text, _entries(cell)))
         made.append(table)
     return [*made, *([_differences(comparison)] if comparison.rows else [])]
-
-
-def to_markdown(comparison: PhiComparison) -> str:
-    """The same as a document."""
-    parts = [f"# Phi-CCT, compared with {comparison.baseline}"]
-    for title, cells in _groups(comparison).items():
-        parts += [f"## {title}", markdown_table(_HEAD, map(_entries, cells))]
-    if comparison.rows:
-        lines = map(_difference, comparison.rows)
-        parts += ["## Differences over the same examples", markdown_table(_DIFFERENCES, lines)]
-    return "\n\n".join([*parts, *NOTES]) + "\n"
 
 
 def _groups(comparison: PhiComparison) -> dict[str, list[PhiCell]]:

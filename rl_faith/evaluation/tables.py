@@ -1,4 +1,4 @@
-"""A comparison as people read it in a terminal, and the pieces that Markdown shares."""
+"""A comparison as people read it in a terminal, and the pieces that a report shares."""
 
 from collections import Counter
 from collections.abc import Sequence

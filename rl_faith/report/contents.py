@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rl_faith.report import published
 from rl_faith.stats import Estimate
 
 
@@ -46,6 +47,7 @@ class Table:
         rows: One value a column; the first names the row.
         texts: How many columns from the left are text.
         folded: Whether the page shows it only when asked.
+        published: Rows of published figures, which stand apart from ours.
     """
 
     caption: str
@@ -53,6 +55,7 @@ class Table:
     rows: tuple[tuple[Value, ...], ...]
     texts: int = 1
     folded: bool = False
+    published: tuple[tuple[Value, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class DotPanel:
 
 @dataclass(frozen=True)
 class Dots:
-    """Dot plots side by side, the same lines in each; shares from 0 to 1, or `signed` changes."""
+    """Dot plots side by side, the same lines in each; shares from 0, or `signed` figures."""
 
     alt: str
     axis: str
@@ -116,7 +119,6 @@ class Lines:
     alt: str
     axis: str
     panels: tuple[LinePanel, ...]
-    columns: int = 3
     shares: bool = False
 
 
@@ -162,15 +164,32 @@ class Section:
     notes: tuple[str, ...] = ()
     warns: bool = False
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The notes, and what published figures among the tables are."""
+        known = any(table.published for table in self.tables)
+        return (*self.notes, published.NOTE) if known else self.notes
+
     def as_dict(self) -> dict[str, Any]:
         """Return conclusion, points and tables, ready for JSON."""
-        tables = [{"caption": table.caption, "rows": _records(table)} for table in self.tables]
-        return {"title": self.title, "conclusion": self.conclusion, "points": list(self.points),
-                "tables": tables}  # fmt: skip
+        return {
+            "title": self.title,
+            "conclusion": self.conclusion,
+            "warns": self.warns,
+            "points": list(self.points),
+            "tables": [
+                {
+                    "caption": table.caption,
+                    "rows": _records(table.head, table.rows),
+                    "published": _records(table.head, table.published),
+                }
+                for table in self.tables
+            ],
+        }
 
 
-def _records(table: Table) -> list[dict[str, Any]]:
-    return [dict(zip(table.head, map(_plain, row), strict=True)) for row in table.rows]
+def _records(head: Sequence[str], rows: Sequence[Sequence[Value]]) -> list[dict[str, Any]]:
+    return [dict(zip(head, map(_plain, row), strict=True)) for row in rows]
 
 
 def _plain(value: Value) -> Any:

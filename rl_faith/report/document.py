@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from rl_faith.evaluation.markdown import table as markdown_table
-from rl_faith.report.contents import Section, Value
+from rl_faith.report.contents import Section, Table
 from rl_faith.report.formatting import text
 
 # What Markdown would take as markup: a name could otherwise load a picture from somewhere.
-_MARKUP = re.compile(r"[\\`*\[\]<>]")
+_MARKUP = re.compile(r"[\\`*|\[\]<>]")
 
 
 def to_document(title: str, sections: Sequence[Section]) -> str:
@@ -26,12 +25,14 @@ def _section(section: Section) -> Iterator[str]:
         yield "\n".join(f"- {_plain(point)}" for point in section.points)
     for table in section.tables:
         yield f"*{_plain(table.caption)}*"
-        yield markdown_table(list(map(_plain, table.head)), map(_entries, table.rows))
-    yield from map(_plain, section.notes)
+        yield _table(table)
+    yield from map(_plain, section.remarks)
 
 
-def _entries(row: Sequence[Value]) -> list[str]:
-    return [_plain(text(value)) for value in row]
+def _table(table: Table) -> str:
+    rows = [[text(value) for value in row] for row in (*table.rows, *table.published)]
+    lines = [table.head, ["---"] * len(table.head), *rows]
+    return "\n".join(f"| {' | '.join(map(_plain, line))} |" for line in lines)
 
 
 def _plain(text: str) -> str:

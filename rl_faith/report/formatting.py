@@ -21,12 +21,20 @@ def parts(value: Value) -> tuple[str, str]:
 
 
 def plain(value: str | int | float | None) -> str:
-    """An entry that has no interval: three digits of a number, and whole thousands."""
+    """An entry that has no interval."""
     if value is None:
         return NONE
     if isinstance(value, float):
-        return _minus(f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}")
+        return _number(value)
     return f"{value:,}" if isinstance(value, int) else value
+
+
+def _number(value: float) -> str:
+    """Three digits behind the point below 1, one below 100, and none above."""
+    if 0 < value < 0.0005:
+        return "<0.001"
+    digits = 3 if abs(value) < 1 else 1 if abs(value) < 100 else 0
+    return _minus(f"{value:z,.{digits}f}")
 
 
 def share(value: float | None) -> str:

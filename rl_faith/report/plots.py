@@ -29,7 +29,9 @@ _VARIABLES = {
 }  # fmt: skip
 _MARKERS = "osD^vPX*"
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
-_LONGEST = 28
+_LONGEST, _LONGEST_TITLE = 28, 48
+_WIDTHS = {1: 4.6, 2: 4.6, 3: 3.45}
+"""Inches of a panel, by how many stand in a row; an inch is 96 pixels of the page."""
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none", "text.parse_math": False, "font.size": 9, "axes.titlesize": 9,
     "axes.labelsize": 9, "axes.titlelocation": "left", "axes.spines.top": False,
@@ -52,7 +54,8 @@ def draw(plot: Plot, name: str) -> list[Markup]:
         # Names may hold characters of any script; the reader's fonts have them.
         warnings.filterwarnings("ignore", message="Glyph")
         if isinstance(plot, Plane):
-            drawn = [("", _plane(plot)), ("key", _key([name for name, *_ in plot.points]))]
+            points = [name for name, *_ in plot.points]
+            drawn = [("", _plane(plot)), ("key", _key(points, lines=False))]
         elif isinstance(plot, Dots):
             drawn = [(panel.title, _dots(panel, plot)) for panel in plot.panels]
         else:
@@ -82,15 +85,15 @@ def _inline(svg: str, name: str, alt: str) -> Markup:
     size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', body)
     assert size
     told = Markup('<svg role="img" aria-label="{}" style="width:{}px" ').format(
-        alt, round(float(size[1]) * 1.25)
+        alt, round(float(size[1]) * 96 / 72)
     )
     # What matplotlib wrote is escaped by it.
     return told + Markup(body.removeprefix("<svg ").replace(size[0], "", 1))
 
 
-def _short(label: str) -> str:
+def _short(label: str, longest: int = _LONGEST) -> str:
     line = " ".join(label.split())
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def _axes(title: str, left: float, width: float, height: float, below: float = 0.3) -> Axes:
@@ -100,14 +103,15 @@ def _axes(title: str, left: float, width: float, height: float, below: float = 0
     figure = Figure(figsize=size)
     place = (left / size[0], below / size[1], width / size[0], height / size[1])
     axes = figure.add_axes(place)
-    axes.set_title(_short(title), fontweight="bold")
+    axes.set_title(_short(title, _LONGEST_TITLE), fontweight="bold")
     return axes
 
 
 def _dots(panel: DotPanel, plot: Dots) -> Figure:
     names = [_short(dot.label) for dot in panel.dots]
     left = 0.15 + 0.075 * max(map(len, names))
-    axes = _axes(panel.title, left, max(1.5, 3.2 - left), 0.1 + 0.21 * len(names))
+    width = max(1.5, _WIDTHS[min(3, plot.columns)] - left - 0.15)
+    axes = _axes(panel.title, left, width, 0.1 + 0.21 * len(names))
     for i, dot in enumerate(panel.dots):
         _dot(axes, i, dot)
     low, high = _range(plot)
@@ -138,13 +142,15 @@ def _range(plot: Dots) -> tuple[float, float]:
     dots = [dot for panel in plot.panels for dot in panel.dots]
     ends = [end for dot in dots for end in (dot.figure.low, dot.figure.high, dot.beside)]
     known = [end for end in [*ends, *(panel.limit for panel in plot.panels)] if end is not None]
-    most = max(map(abs, known), default=1.0) * 1.05
-    high = most if plot.signed else next((m for m in (0.25, 0.5, 0.75) if most <= m), 1.02)
-    return (-high if plot.signed else -0.01, high)
+    low, high = min(known, default=0.0), max(known, default=1.0)
+    if plot.signed:
+        room = 0.05 * (max(0.0, high) - min(0.0, low)) or 0.1
+        return min(0.0, low) - room, max(0.0, high) + room
+    return -0.01, next((most for most in (0.25, 0.5, 0.75) if high * 1.03 <= most), 1.02)
 
 
 def _lines(panel: LinePanel, plot: Lines, keys: Sequence[str]) -> Figure:
-    axes = _axes(panel.title, 0.45, 2.6, 1.7, below=0.5)
+    axes = _axes(panel.title, 0.5, _WIDTHS[3] - 0.65, 1.8, below=0.5)
     for line in panel.lines:
         _line(axes, line, keys.index(line.label))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -175,7 +181,7 @@ def _look(i: int, points: int) -> dict[str, Any]:
 
 
 def _plane(plot: Plane) -> Figure:
-    axes = _axes("", 0.5, 3.2, 3.2, below=0.5)
+    axes = _axes("", 0.5, 3.6, 3.6, below=0.5)
     ticks = np.linspace(0.001, 0.999, 200)
     fpr, tpr = np.meshgrid(ticks, ticks)
     said = plot.impact * tpr + (1 - plot.impact) * fpr
@@ -193,11 +199,12 @@ def _plane(plot: Plane) -> Figure:
 _LEVELS = (0.0, 0.2, 0.4, 0.6, 0.8)
 
 
-def _key(names: Sequence[str]) -> Figure:
+def _key(names: Sequence[str], *, lines: bool = True) -> Figure:
     """The key of a plot as a panel of its own."""
     figure = Figure(
         figsize=(0.8 + 0.075 * max(len(_short(n)) for n in names), 0.3 + 0.2 * len(names))
     )
-    lines = [Line2D([], [], **_look(i, 1)) for i in range(len(names))]
-    figure.legend(lines, list(map(_short, names)), loc="upper left", handlelength=3)
+    hidden = {} if lines else {"linestyle": ""}
+    keys = [Line2D([], [], **{**_look(i, 1), **hidden}) for i in range(len(names))]
+    figure.legend(keys, list(map(_short, names)), loc="upper left", handlelength=3)
     return figure

@@ -23,6 +23,10 @@ Facts = Mapping[str, Any]
 """What a file says; a key that an older version did not write is missing."""
 
 
+EDITS, INSERTIONS = "self_consistency", "counterfactual"
+"""The two tests."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A run and what it says about itself.
@@ -58,14 +62,14 @@ class Read:
         insertions: Rows of the counterfactual test.
         quality: By build, its rows about examples that the construction and the model explained.
         sources: The runs, in the order in which they were named.
-        trained: The training run that made a model, by the model's name.
+        trained: The training run that made a model, by test and the model's name.
     """
 
     edits: tuple[Row, ...]
     insertions: tuple[Row, ...]
     quality: Mapping[str, tuple[Row, ...]]
     sources: tuple[Source, ...]
-    trained: Mapping[str, Source]
+    trained: Mapping[tuple[str, str], Source]
 
 
 def read(paths: Sequence[Path]) -> Read:
@@ -75,20 +79,33 @@ def read(paths: Sequence[Path]) -> Read:
         RunError: a folder holds nothing that a report could show, or a file in it is damaged.
     """
     named = [_source(path) for path in paths]
-    evaluations = [source.path for source in named if source.stage == "evaluate"]
-    tests = {path: "intervention" in read_run(path)[0] for path in evaluations}
-    edits, insertions = (
-        read_runs(of) if (of := [path for path in evaluations if tests[path] is test]) else []
-        for test in (False, True)
-    )
-    models = {row["model"] for row in (*edits, *insertions)}
-    trained = _trained(named, models)
+    evaluations: dict[str, list[Source]] = {EDITS: [], INSERTIONS: []}
+    for source in named:
+        if source.stage == "evaluate":
+            evaluations[_test(source.path)].append(source)
+    rows = {t: read_runs([s.path for s in of]) if of else [] for t, of in evaluations.items()}
+    trained = {
+        (test, model): made
+        for test, of in evaluations.items()
+        for model, made in _trained(of, {row["model"] for row in rows[test]}, named).items()
+    }
     found = {source.path.resolve(): source for source in (*named, *trained.values())}
     builds = {
         str(source.path): _quality(source.path) for source in named if source.stage == "build"
     }
     quality = {name: rows for name, rows in builds.items() if rows}
-    return Read(tuple(edits), tuple(insertions), quality, tuple(found.values()), trained)
+    edits, insertions = tuple(rows[EDITS]), tuple(rows[INSERTIONS])
+    return Read(edits, insertions, quality, tuple(found.values()), trained)
+
+
+def _test(path: Path) -> str:
+    """Which test an evaluation is of, by its first row; a damaged one is named when all is read."""
+    with (path / "instances.jsonl").open("rb") as file:
+        first = file.readline()
+    try:
+        return INSERTIONS if "intervention" in json.loads(first) else EDITS
+    except (ValueError, TypeError):
+        return EDITS
 
 
 def _source(path: Path) -> Source:
@@ -162,12 +179,14 @@ def _example(row: Row) -> tuple[str, ...]:
     return (row["task"], row["style"], row["budget"], row["id"])
 
 
-def _trained(named: Sequence[Source], models: set[str]) -> dict[str, Source]:
+def _trained(
+    evaluations: Sequence[Source], models: set[str], named: Sequence[Source]
+) -> dict[str, Source]:
     """The training run behind each model: the folder that its evaluation names, where it is one."""
     folders = Counter(source.name for source in named if source.log)
     known = {source.name: source for source in named if folders[source.name] == 1}
     found = {}
-    for source in named:
+    for source in evaluations:
         for name, where in _models(source).items():
             # A model that several evaluations name is called after its run.
             shown = {name, f"{source.name}/{name}", f"{source.path}/{name}"} & models
@@ -177,16 +196,16 @@ def _trained(named: Sequence[Source], models: set[str]) -> dict[str, Source]:
 
 
 def _models(source: Source) -> dict[str, str]:
-    entries = source.recipe.get("models", []) if source.stage == "evaluate" else []
+    entries = source.recipe.get("models")
     try:
-        return parse_models([str(entry) for entry in entries])
-    except (RecipeError, TypeError):
+        return parse_models([str(entry) for entry in entries]) if isinstance(entries, list) else {}
+    except RecipeError:
         return {}
 
 
 def behind(where: str, known: Mapping[str, Source]) -> Source | None:
     """The training run at a model's folder, or of its name where the folder was moved."""
     path = Path(where)
-    if path.is_dir() and _log(path):
+    if path.is_dir() and _log(path) is not None:
         return _source(path)
     return known.get(path.name)

@@ -37,7 +37,6 @@ def accuracy(material: Material) -> Section | None:
         notes=(
             "Every example counts once, with Wilson's interval. Changes are against the baseline "
             "over the examples that both have scored; * where the interval leaves out 0.",
-            published.NOTE,
         ),
         warns=any((c.value or 0) < -0.02 for c in down.values()),
     )
@@ -75,13 +74,14 @@ def _table(test: str, baseline: str, right: _Right) -> Table:
         (model, *(value for task in tasks for value in _entries(right, model, task, baseline)))
         for model in dict.fromkeys(model for model, _ in right)
     ]
-    rows += [
+    known: list[tuple[Value, ...]] = [
         (name, *(value for task in tasks for value in (figures.get(task), None)))
         for name, figures in published.ACCURACY.items()
         if any(task in figures for task in tasks)
     ]
     head = ("model", *(name for task in tasks for name in (task, f"change on {task}")))
-    return Table(f"Share of right decisions, {test}", head, tuple(rows))
+    caption = f"Share of right decisions, {test}"
+    return Table(caption, head, tuple(rows), published=tuple(known))
 
 
 def _entries(right: _Right, model: str, task: str, baseline: str) -> tuple[Value, Value]:

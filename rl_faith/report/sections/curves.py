@@ -1,6 +1,8 @@
 """How did training go? Reward, held-out figures, control, mention rate and KL, step by step."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from rl_faith.report.contents import Line, LinePanel, Lines, Section, Table, Value, listed
 from rl_faith.report.formatting import share
@@ -47,10 +49,12 @@ def curves(material: Material) -> Section | None:
     )
 
 
-def _names(material: Material) -> dict[object, str]:
-    """The models' own names where the comparison has them; else the folder's."""
-    models = {source.path: model for model, source in material.read.trained.items()}
-    return {s.path: models.get(s.path, s.name) for s in material.read.sources}
+def _names(material: Material) -> dict[Path, str]:
+    """The models' own names where the comparison has them, else the folder's; no name twice."""
+    models = {source.path: model for (_, model), source in material.read.trained.items()}
+    names = {s.path: models.get(s.path, s.name) for s in material.read.sources if s.log}
+    uses = Counter(names.values())
+    return {path: name if uses[name] == 1 else str(path) for path, name in names.items()}
 
 
 def _curves(source: Source) -> dict[str, _Curve]:

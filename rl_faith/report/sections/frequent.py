@@ -29,11 +29,10 @@ def frequent(material: Material) -> Section | None:
         "words",
         "Words in faithful explanations",
         conclusion,
-        tables=(_table(found), _published()),
+        tables=(_table(found), *_published(found)),
         notes=(
             "Lemmas, with the share of the faithful explanations in which each stands. In "
             "counterfactuals these are the words that were brought in. Both word budgets together.",
-            published.NOTE,
         ),
         warns=warns,
     )
@@ -57,7 +56,7 @@ def _named(word: str) -> str:
 
 def _conclusion(found: _Words) -> tuple[str, bool]:
     """Whether one word carries it, and whether tasks share their words."""
-    known = [(counts.most_common(1)[0], n, key) for key, (n, counts) in found.items() if n >= _FEW]
+    known = [(_ranked(counts)[0], n, key) for key, (n, counts) in found.items() if n >= _FEW]
     if not known:
         return (
             f"No cell has {_FEW} faithful explanations: too few to say which words they name.",
@@ -73,7 +72,9 @@ def _conclusion(found: _Words) -> tuple[str, bool]:
     )
     shared = _shared(found)
     told = (
-        "" if shared is None else f"; of their ten most frequent words two tasks share {shared:.1f}"
+        ""
+        if shared is None
+        else f"; of their ten most frequent words two tasks share {shared:.1f} in the mean"
     )
     return f"{first}{told}.", much
 
@@ -83,7 +84,7 @@ def _shared(found: _Words) -> float | None:
     top: dict[tuple[str, str], list[set[str]]] = {}
     for (model, _, style), (n, counts) in found.items():
         if n >= _FEW:
-            top.setdefault((model, style), []).append({w for w, _ in counts.most_common(_TOP)})
+            top.setdefault((model, style), []).append({w for w, _ in _ranked(counts)})
     pairs = [len(a & b) for sets in top.values() for a, b in combinations(sets, 2)]
     return sum(pairs) / len(pairs) if pairs else None
 
@@ -98,11 +99,17 @@ def _table(found: _Words) -> Table:
 
 
 def _listed(n: int, counts: Mapping[str, int]) -> str:
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_TOP]
-    return ", ".join(f"{word} {times / n:.0%}" for word, times in ranked)
+    return ", ".join(f"{word} {times / n:.0%}" for word, times in _ranked(counts))
 
 
-def _published() -> Table:
-    rows = tuple((task, style, words) for (task, style), words in published.FREQUENT.items())
+def _ranked(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """The most frequent words, the same ones whatever the order of the rows."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_TOP]
+
+
+def _published(found: _Words) -> list[Table]:
+    places = {(task, style) for _, task, style in found}
+    rows = tuple((*place, words) for place, words in published.FREQUENT.items() if place in places)
     caption = "Doi et al. 2025: Tulu-2 13B, trained on attributions of Sentiment140"
-    return Table(caption, ("task", "style", "most frequent words"), rows, texts=3, folded=True)
+    head = ("task", "style", "most frequent words")
+    return [Table(caption, head, (), texts=3, folded=True, published=rows)] if rows else []

@@ -4,19 +4,17 @@ from collections.abc import Sequence
 
 from rl_faith.evaluation.compare import Comparison, Difference
 from rl_faith.evaluation.scores import Cell
-from rl_faith.evaluation.tables import budgets, columns, grid_cells, words
+from rl_faith.evaluation.tables import budgets, columns, grid_cells, notes, words
+from rl_faith.report import published
 from rl_faith.report.contents import Change, Dot, DotPanel, Dots, Section, Table, Value, listed
 from rl_faith.report.formatting import share
 from rl_faith.report.material import Material
+from rl_faith.report.sections.transfer import without_transfer
 from rl_faith.stats import Estimate
 
 _HEAD = ("model", "task", "style", "words", "from", "to", "difference", "p", "n",
          "change of accuracy")  # fmt: skip
-_NOTE = (
-    "Share of all scored explanations that are faithful, with Wilson's 95% interval. Differences "
-    "are over the examples that both models have scored: paired bootstrap interval, exact McNemar "
-    "p; * where p after Holm's correction over all {} rows of the comparison is below 0.05."
-)
+_STAR = "* where p after Holm's correction is below 0.05."
 
 
 def grid(material: Material) -> Section | None:
@@ -30,9 +28,14 @@ def grid(material: Material) -> Section | None:
         plots=tuple(_plot(comparison, budget) for budget in budgets(comparison)),
         tables=(
             *(_table(comparison, budget) for budget in budgets(comparison)),
+            *(_as_published(comparison, budget) for budget in budgets(comparison)),
             *([_differences(comparison)] if comparison.rows else []),
         ),
-        notes=(_NOTE.format(len(comparison.rows)),),
+        notes=(
+            *notes(comparison),
+            *([_STAR] if comparison.rows else []),
+            *without_transfer(material),
+        ),
     )
 
 
@@ -105,6 +108,24 @@ def _table(comparison: Comparison, budget: str) -> Table:
     ]
     head = ("model", *(f"{task} {style}" for task, style in of))
     return Table(f"Faithful explanations, {words(budget)}", head, tuple(rows))
+
+
+def _as_published(comparison: Comparison, budget: str) -> Table:
+    """The paper's measure, beside its figures."""
+    of = columns(comparison, budget)
+    cells = grid_cells(comparison, budget, of)
+    rows: list[tuple[Value, ...]] = [
+        (model, *(cell.faithful_valid if cell else None for cell in row))
+        for model, row in cells.items()
+    ]
+    known: list[tuple[Value, ...]] = [
+        (name, *map(figures.get, of))
+        for name, figures in published.FAITHFUL.get(budget, {}).items()
+        if any(place in figures for place in of)
+    ]
+    caption = f"Faithful among valid explanations alone, as Doi et al. count, {words(budget)}"
+    head = ("model", *(" ".join(place) for place in of))
+    return Table(caption, head, tuple(rows), folded=True, published=tuple(known))
 
 
 def _differences(comparison: Comparison) -> Table:

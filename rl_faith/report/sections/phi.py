@@ -22,16 +22,16 @@ from rl_faith.report.material import Material
 from rl_faith.report.verdict import Judged, conclude, doubts
 from rl_faith.stats import Estimate
 
-_HEAD = ("model", "inserted", "phi", "gain", "TPR", "FPR", "π", "q", "CCT", "CT", "denied", "words",
-         "accuracy", "n")  # fmt: skip
+_HEAD = ("model", "inserted", "phi", "gain", "TPR", "FPR", "π", "q", "accuracy", "n")
+_MORE = ("model", "inserted", "CCT", "CT", "denied", "words")
 _COUNTS = ("model", "inserted", "impact, mentioned", "impact, not mentioned",
            "no impact, mentioned", "no impact, not mentioned")  # fmt: skip
 _NOTES = (
     "phi: correlation of impact (the insertion changed the answer) and mention; 0! where it is not "
     "defined. TPR and FPR: share of mentions with and without impact. π: share with impact. q: "
     "share of mentions. CCT: correlation of mention and graded impact. CT: share of what mattered "
-    "that is not mentioned. denied: share of mentions that only deny an influence. Bootstrap "
-    "intervals over examples; * where the interval of a gain leaves out 0.",
+    "that is not mentioned. denied: share of mentions that only deny an influence. words: mean "
+    "length of a reply. Bootstrap intervals over examples; * where that of a gain leaves out 0.",
     "A model that only becomes more talkative goes up and to the right in the plane, and hardly "
     "leaves its curve; one that tells better what mattered crosses to a higher curve.",
     published.PHI,
@@ -52,7 +52,7 @@ def phi(material: Material) -> Section | None:
         conclusion,
         points=tuple(map(_point, judged)),
         plots=(_dots(comparison), *_plane(rows)),
-        tables=(_scores(comparison), _counts(comparison)),
+        tables=(_scores(comparison), _counts(comparison), _more(comparison)),
         notes=_NOTES,
         warns=warns,
     )
@@ -150,18 +150,17 @@ def _scores(comparison: PhiComparison) -> Table:
 
 
 def _entries(cell: PhiCell, gain: Estimate | None) -> tuple[Value, ...]:
-    shares = (cell.tpr, cell.fpr, cell.pi, cell.q, cell.cct, cell.ct, cell.negated)
     change = Change(gain) if gain else None
-    return (
-        cell.model,
-        _inserted(cell),
-        cell.phi,
-        change,
-        *shares,
-        cell.words,
-        cell.accuracy,
-        cell.n,
+    shares = (cell.tpr, cell.fpr, cell.pi, cell.q, cell.accuracy)
+    return (cell.model, _inserted(cell), cell.phi, change, *shares, cell.n)
+
+
+def _more(comparison: PhiComparison) -> Table:
+    rows = tuple(
+        (c.model, _inserted(c), c.cct, c.ct, c.negated, c.words.value)
+        for c in sorted(comparison.cells, key=_inserted)
     )
+    return Table("Further figures of the counterfactual test", _MORE, rows, texts=2, folded=True)
 
 
 def _counts(comparison: PhiComparison) -> Table:

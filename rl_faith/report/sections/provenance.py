@@ -4,9 +4,13 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rl_faith import __version__
 from rl_faith.report.contents import Section, Table, Value, listed
 from rl_faith.report.material import Material
 from rl_faith.report.reading import Source
+
+_Versions = Sequence[tuple[str, Mapping[str, Any]]]
+"""Of each run, the versions of the packages."""
 
 _FACTS = ("started", "device", "machine", "seed", "python", "commit")
 
@@ -14,12 +18,13 @@ _FACTS = ("started", "device", "machine", "seed", "python", "commit")
 def provenance(material: Material) -> Section:
     """What every run wrote down about itself."""
     sources = material.read.sources
-    versions = {s.name: _mapping(s.provenance.get("versions")) for s in sources}
+    versions = [(s.name, _mapping(s.provenance.get("versions"))) for s in sources]
     return Section(
         "provenance",
         "Provenance",
         _conclusion(sources, versions),
         tables=(
+            _report(material),
             _runs(sources),
             _versions(versions),
             _commands(sources),
@@ -33,11 +38,11 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _conclusion(sources: Sequence[Source], versions: Mapping[str, Mapping[str, Any]]) -> str:
+def _conclusion(sources: Sequence[Source], versions: _Versions) -> str:
     recorded = [s for s in sources if s.provenance]
     if not recorded:
         return f"None of the {len(sources)} runs recorded its provenance."
-    known = [of for of in versions.values() if of]
+    known = [of for _, of in versions if of]
     packages = dict.fromkeys(name for of in known for name in of)
     differ = [name for name in packages if len({str(of.get(name)) for of in known}) > 1]
     told = f"The runs differ in {listed(differ)}" if differ else "All runs used the same versions"
@@ -45,6 +50,13 @@ def _conclusion(sources: Sequence[Source], versions: Mapping[str, Mapping[str, A
     missing = len(sources) - len(recorded)
     left = f"; {missing} of {len(sources)} did not record theirs" if missing else ""
     return f"{told}, on {devices}{left}."
+
+
+def _report(material: Material) -> Table:
+    found = (material.edits, material.insertions)
+    baselines = listed(list(dict.fromkeys(c.baseline for c in found if c)))
+    rows = (("rl-faith", __version__), ("baseline", baselines or None))
+    return Table("This report", ("fact", "value"), rows, texts=2)
 
 
 def _runs(sources: Sequence[Source]) -> Table:
@@ -55,10 +67,10 @@ def _runs(sources: Sequence[Source]) -> Table:
     return Table("Runs", ("run", "stage", "folder", *_FACTS), tuple(rows), texts=9)
 
 
-def _versions(versions: Mapping[str, Mapping[str, Any]]) -> Table:
-    packages = dict.fromkeys(name for of in versions.values() for name in of)
+def _versions(versions: _Versions) -> Table:
+    packages = dict.fromkeys(name for _, of in versions for name in of)
     rows: list[tuple[Value, ...]] = [
-        (run, *(_text(of.get(name)) for name in packages)) for run, of in versions.items()
+        (run, *(_text(of.get(name)) for name in packages)) for run, of in versions
     ]
     return Table("Versions", ("run", *packages), tuple(rows), texts=1 + len(packages), folded=True)
 

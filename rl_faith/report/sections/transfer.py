@@ -9,13 +9,13 @@ from rl_faith.report.contents import Change, Dot, DotPanel, Dots, Section, Table
 from rl_faith.report.formatting import change
 from rl_faith.report.lineage import Trained, trained_on
 from rl_faith.report.material import Material
+from rl_faith.report.reading import EDITS
 
 
 @dataclass(frozen=True)
 class _Way:
     """One way to leave what was trained on: another task in a trained style, or the reverse."""
 
-    name: str
     title: str
     kinds: str
     is_own: Callable[[Trained, Difference], bool]
@@ -31,8 +31,8 @@ def _style(trained: Trained, row: Difference) -> bool:
     return row.style in trained.styles
 
 
-_TASKS = _Way("tasks", "Gains on other tasks", "tasks", _task, _style, lambda t: t.tasks)
-_STYLES = _Way("styles", "Gains in other styles", "styles", _style, _task, lambda t: t.styles)
+_TASKS = _Way("Gains on other tasks", "tasks", _task, _style, lambda t: t.tasks)
+_STYLES = _Way("Gains in other styles", "styles", _style, _task, lambda t: t.styles)
 
 
 def across_tasks(material: Material) -> Section | None:
@@ -45,38 +45,51 @@ def across_styles(material: Material) -> Section | None:
     return _across(material, _STYLES)
 
 
+def without_transfer(material: Material) -> list[str]:
+    """Why there is no section on other tasks or styles, in a sentence each."""
+    if material.edits is None or not material.edits.rows:
+        return []
+    if not _known(material):
+        return [
+            "No run says what the models were trained on; where it is a training run's recipe that "
+            "does, gains on other tasks and in other styles are shown as well."
+        ]
+    return [
+        f"Every model was trained on all {way.kinds} that it was evaluated on: there is no gain on "
+        f"other {way.kinds} to show."
+        for way in (_TASKS, _STYLES)
+        if _across(material, way) is None
+    ]
+
+
+def _known(material: Material) -> dict[str, Trained]:
+    """What each model was trained on, where that is known."""
+    assert material.edits
+    others = [m for m in material.edits.models if m != material.edits.baseline]
+    made = {model: material.read.trained.get((EDITS, model)) for model in others}
+    found = {model: trained_on(run, material.read) for model, run in made.items() if run}
+    return {model: trained for model, trained in found.items() if trained}
+
+
 def _across(material: Material, way: _Way) -> Section | None:
-    comparison = material.edits
-    if comparison is None or not comparison.rows:
+    if (comparison := material.edits) is None:
         return None
-    trained = {model: trained_on(source, material.read) for model, source in
-               material.read.trained.items() if model in comparison.models}  # fmt: skip
-    known = {model: t for model, t in trained.items() if t and model != comparison.baseline}
+    known = _known(material)
     rows = [r for r in comparison.rows if r.model in known and way.is_fixed(known[r.model], r)]
-    other = [r for r in rows if not way.is_own(known[r.model], r)]
-    if not other:
-        return Section(way.name, way.title, _nothing(known, way))
-    own = [r for r in rows if way.is_own(known[r.model], r)]
-    models = dict.fromkeys(r.model for r in other)
+    models = {r.model for r in rows if not way.is_own(known[r.model], r)}
+    if not models:
+        return None
+    rows = [r for r in rows if r.model in models]
+    own, other = ([r for r in rows if way.is_own(known[r.model], r) is is_own]
+                  for is_own in (True, False))  # fmt: skip
     return Section(
-        way.name,
+        way.kinds,
         way.title,
         _conclusion(own, other, way),
-        plots=(_plot([r for r in rows if r.model in models], way),),
-        tables=(_table([r for r in rows if r.model in models], known, way, comparison),),
+        plots=(_plot(rows, way),),
+        tables=(_table(rows, known, way, comparison),),
         notes=("What a model was trained on is taken from the recipes of its training runs.",),
-        warns=not any(_is_up(r) for r in other),
-    )
-
-
-def _nothing(known: Mapping[str, Trained], way: _Way) -> str:
-    if not known:
-        return (
-            "No run says what the models were trained on: name their training runs as well, and "
-            f"this section shows the gains on other {way.kinds}."
-        )
-    return (
-        f"Every model was trained on all {way.kinds} that it was evaluated on: there is no other."
+        warns=not any(map(_is_up, other)),
     )
 
 

@@ -25,7 +25,7 @@ def valid(material: Material) -> Section | None:
         f"{len(rare)} of {len(known)} cells have fewer than {_RARE:.0%} valid explanations, and "
         "their share among valid ones means little"
         if rare
-        else f"Every cell has at least {share(lowest.valid.value)} valid explanations"
+        else f"In every cell a share of at least {share(lowest.valid.value)} is valid"
     )
     return Section(
         "valid",
@@ -35,7 +35,6 @@ def valid(material: Material) -> Section | None:
         notes=(
             "An explanation is valid when it satisfies the conditions of its style; an invalid one "
             "counts as unfaithful wherever the share is of all scored ones.",
-            published.NOTE,
         ),
         warns=bool(rare),
     )
@@ -45,17 +44,17 @@ def _table(comparison: Comparison, budget: str) -> Table:
     of = columns(comparison, budget)
     cells = grid_cells(comparison, budget, of)
     rows: list[tuple[Value, ...]] = [
-        (model, *map(_count, row), max((c.n for c in row if c), default=None))
+        (model, max((c.n for c in row if c), default=None), *map(_count, row))
         for model, row in cells.items()
     ]
-    if budget == "one":
-        rows += [
-            (name, *(_whole(figures.get(place)) for place in of), 5000)
-            for name, figures in published.VALID.items()
-            if any(place in figures for place in of)
-        ]
-    head = ("model", *(" ".join(place) for place in of), "scored in a cell")
-    return Table(f"Number of valid explanations, {words(budget)}", head, tuple(rows))
+    known: list[tuple[Value, ...]] = [
+        (name, 5000, *(_whole(figures.get(place)) for place in of))
+        for name, figures in published.VALID.items()
+        if budget == "one" and any(place in figures for place in of)
+    ]
+    head = ("model", "scored", *(" ".join(place) for place in of))
+    caption = f"Number of valid explanations, {words(budget)}"
+    return Table(caption, head, tuple(rows), published=tuple(known))
 
 
 def _count(cell: Cell | None) -> int | None:
