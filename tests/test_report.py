@@ -162,7 +162,7 @@ def test_the_grid_says_where_nothing_is_gained():
     same = rows("base", 0.2, **nowhere) + rows("sft", 0.2, **nowhere)
     found = grid(material(better + same))
     assert found.conclusion == (
-        "Of 2 differences from base, 1 are clearly up and 0 clearly down after Holm's correction; "
+        "After Holm's correction 1 of 2 differences from base are clearly up and 0 clearly down; "
         "no model gains on snli counterfactual."
     )
 
@@ -411,6 +411,21 @@ def test_hostile_names_are_shown_as_text(hostile):
     assert "img" not in [tag for tag, _ in elements.found]
     assert not [name for _, attrs in elements.found for name in attrs if name.startswith("on")]
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_marks_that_turn_the_text_around_are_shown_as_such(hostile):
+    page, sections = hostile
+    for text in (page, to_document("x", sections)):
+        assert "\u202e" not in text
+        assert "\ufffdreversed\ufffd and" in text
+
+
+def test_half_a_character_in_a_name_is_no_failure(tmp_path):
+    run = written(tmp_path / "run", rows("half \ud800", 0.5, words=["x\udfff" * 99]))
+    page = report([run], None, tmp_path / "out")
+    assert "half \ufffd" in page.read_text(encoding="utf-8")
+    results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    assert results["self_consistency"]["models"] == ["half \ud800"]
 
 
 def test_markdown_shows_hostile_names_as_text(hostile):

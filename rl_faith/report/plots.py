@@ -19,6 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from rl_faith.report.contents import Dot, DotPanel, Dots, Line, LinePanel, Lines, Plane, Plot
+from rl_faith.report.formatting import visible
 
 # Stand-ins that no plot holds otherwise: the page's style sheet says what they look like.
 _INK, _FAINT, _RULE = "#101112", "#606162", "#b0b1b2"
@@ -85,14 +86,14 @@ def _inline(svg: str, name: str, alt: str) -> Markup:
     size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', body)
     assert size
     told = Markup('<svg role="img" aria-label="{}" style="width:{}px" ').format(
-        alt, round(float(size[1]) * 96 / 72)
+        visible(alt), round(float(size[1]) * 96 / 72)
     )
     # What matplotlib wrote is escaped by it.
     return told + Markup(body.removeprefix("<svg ").replace(size[0], "", 1))
 
 
 def _short(label: str, longest: int = _LONGEST) -> str:
-    line = " ".join(label.split())
+    line = " ".join(visible(label).split())
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 

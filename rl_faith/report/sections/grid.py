@@ -51,8 +51,8 @@ def _conclusion(comparison: Comparison) -> str:
     nowhere = f"; no model gains on {listed(never)}" if up and never else ""
     where = f" ({listed(losing)})" if down else ""
     return (
-        f"Of {len(comparison.rows)} differences from {comparison.baseline}, {len(up)} are clearly "
-        f"up and {len(down)} clearly down{where} after Holm's correction{nowhere}."
+        f"After Holm's correction {len(up)} of {len(comparison.rows)} differences from "
+        f"{comparison.baseline} are clearly up and {len(down)} clearly down{where}{nowhere}."
     )
 
 
