@@ -241,11 +241,12 @@ def test_killed_at_random_moments_it_ends_with_the_same_rows(recipe, undisturbed
     assert_same_rows(out, undisturbed)
 
 
-def test_interrupted_it_says_how_to_go_on_and_does(recipe, undisturbed, fork, tmp_path, cli):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_it_says_how_to_go_on_and_does(recipe, undisturbed, fork, tmp_path, cli, number):
     out = tmp_path / "out"
     command = ["build", "--config", str(recipe), "--out", str(out)]
     process = fork(main, command)
-    assert process.stop_when(lambda: written(out) > 5, signal.SIGINT) == 130
+    assert process.stop_when(lambda: written(out) > 5, number) == 128 + number
     assert process.log.read_text().endswith("stopped; run the same command again to go on\n")
     assert "Traceback" not in process.log.read_text()
     assert cli(*command).code == 0
@@ -282,6 +283,13 @@ def test_two_processes_give_the_rows_of_one(recipe, undisturbed, tmp_path):
     assert [(tmp_path / f"world-{rank}").read_text() for rank in (0, 1)] == ["2", "2"]
     assert_same_rows(tmp_path / "out", undisturbed)
     assert not list(tmp_path.glob("out/instances-*"))
+    assert asked(tmp_path / "out") == asked(undisturbed)
+
+
+def asked(out):
+    """How often the model was asked, by all processes together."""
+    told = json.loads((out / "results.json").read_text())["throughput"]["build"]
+    return {name: told[name] for name in ("questions", "replies")}
 
 
 def test_task_without_instructions_is_refused_before_the_model_is_loaded(tmp_path):
