@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import torch
+
 CONTEXT = 512
 END = 2
 
@@ -131,6 +133,26 @@ def hanging_up(handler):
     """Close the connection without an answer."""
     handler.connection.close()
     handler.close_connection = True
+
+
+def like(policy):
+    """How a server answers that has the model of a policy on transformers."""
+    lock = threading.Lock()
+
+    def cost(prompt, token):
+        with lock, torch.no_grad():
+            logits = policy.model(input_ids=torch.tensor([prompt])).logits[0, -1]
+        return logits.log_softmax(-1)[token].item()
+
+    def written(prompt, most):
+        with lock, torch.no_grad():
+            ids = torch.tensor([prompt])
+            whole = policy.model.generate(
+                input_ids=ids, attention_mask=ids * 0 + 1, do_sample=False, max_new_tokens=most
+            )
+        return whole[0, len(prompt) :].tolist()
+
+    return {"cost": cost, "written": written}
 
 
 @contextmanager

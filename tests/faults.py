@@ -8,6 +8,7 @@ import json
 import os
 import random
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -57,15 +58,14 @@ class Ended:
 class Command:
     """`python ...` as a user types it, in a process group of its own."""
 
-    def __init__(self, log: Path, *arguments, ranks: int = 1, **environment) -> None:
+    def __init__(self, log: Path, *arguments, ranks: int = 1, under=()) -> None:
         words = [*(_LAUNCH if ranks > 1 else []), *map(str, arguments)]
         self.log, self.began = log, time.monotonic()
         with log.open("w") as file:
             self.process = subprocess.Popen(
-                [sys.executable, *words],
+                [*under, sys.executable, *words],
                 stdout=file,
                 stderr=file,
-                env={**os.environ, **environment},
                 start_new_session=True,
             )
 
@@ -162,6 +162,51 @@ def killed_at_random(log: Path, out: Path, life: Life, times: int, *arguments) -
             continue
         assert command.kill().end().code == -signal.SIGKILL
         trials += 1
+
+
+def small_disk_run(log: Path, out: Path, kilobytes: int, *arguments) -> Ended:
+    """Run a command whose run directory is on a disk of so many kilobytes, then with room again.
+
+    The disk is a small tmpfs where an ordinary user may mount one; elsewhere no file may become
+    larger than what would be left.
+
+    Returns:
+        How it ended at first; what the second run left is in `out`.
+    """
+    out.mkdir()
+    if not _may_mount(out):
+        under = ("prlimit", f"--fsize={1024 * kilobytes // 3}")
+        ended = Command(log, *arguments, under=under).end()
+        finished(log.with_suffix(".again"), *arguments)
+        return ended
+    mounted = f"mount -t tmpfs -o size={kilobytes}k none {out}"
+    again = f"mount -o remount,size=900m {out}"
+    kept = out.with_name("kept")
+    command = shlex.join([sys.executable, *map(str, arguments)])
+    log_2, times = log.with_suffix(".again"), log.with_suffix(".times")
+    script = (
+        f"{mounted}; date +%s.%N > {times}; {command} > {log} 2>&1; echo $? >> {times}; "
+        f"date +%s.%N >> {times}; {again}; {command} > {log_2} 2>&1; code=$?; "
+        f"cp -r {out} {kept}; exit $code"
+    )
+    done = subprocess.run([*_NAMESPACE, script], check=False, timeout=_PATIENCE)
+    assert done.returncode == 0, log_2.read_text()[-3000:]
+    out.rmdir()
+    kept.rename(out)
+    began, code, ended_at = times.read_text().split()
+    return Ended(int(code), log.read_text(), float(ended_at) - float(began))
+
+
+_NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+
+
+def _may_mount(folder: Path) -> bool:
+    try:
+        return not subprocess.run(
+            [*_NAMESPACE, f"mount -t tmpfs none {folder}"], check=False, capture_output=True
+        ).returncode
+    except OSError:
+        return False
 
 
 def left_by(out: Path) -> int:

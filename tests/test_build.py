@@ -253,11 +253,12 @@ def test_killed_at_random_moments_it_ends_with_the_same_rows(recipe, undisturbed
     assert_same_rows(out, undisturbed)
 
 
-def test_interrupted_it_says_how_to_go_on_and_does(recipe, undisturbed, fork, tmp_path, cli):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_it_says_how_to_go_on_and_does(recipe, undisturbed, fork, tmp_path, cli, number):
     out = tmp_path / "out"
     command = ["build", "--config", str(recipe), "--out", str(out)]
     process = fork(main, command)
-    assert process.stop_when(lambda: written(out) > 5, signal.SIGINT) == 130
+    assert process.stop_when(lambda: written(out) > 5, number) == 128 + number
     assert process.log.read_text().endswith("stopped; run the same command again to go on\n")
     assert "Traceback" not in process.log.read_text()
     assert cli(*command).code == 0

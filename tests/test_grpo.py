@@ -218,13 +218,13 @@ def drifted(trainer, decided):
 
 
 def test_prompts_stay_as_they_are_without_refresh(trainer, decided, drifted):
-    drifted.on_step_end(trainer.args, trainer.state, trainer.control)
+    drifted.on_step_begin(trainer.args, trainer.state, trainer.control)
     assert list(trainer.train_dataset) == decided
 
 
 def test_refresh_takes_the_decisions_anew(trainer, decided, drifted):
     drifted._every = 1
-    drifted.on_step_end(trainer.args, trainer.state, trainer.control)
+    drifted.on_step_begin(trainer.args, trainer.state, trainer.control)
     drifted._every = 0
     now = list(trainer.train_dataset)
     assert [row["prediction"] for row in now] != [row["prediction"] for row in decided]
@@ -271,6 +271,11 @@ def test_groups_that_processes_would_share_are_refused():
     args = SimpleNamespace(per_device_train_batch_size=4, steps_per_generation=3, num_generations=8)
     with pytest.raises(RecipeError, match=r"12 completions at a time .* num_generations 8"):
         check_groups(args)
+
+
+def test_checkpoints_between_two_uses_of_the_same_completions_are_refused(tmp_path):
+    with pytest.raises(RecipeError, match=r"save_steps 2 .*let it be a multiple of 3"):
+        trainer_for(tmp_path, num_iterations=3)
 
 
 def test_weights_in_pieces_are_refused(tmp_path):

@@ -3,12 +3,21 @@
 import logging
 import subprocess
 import sys
-import threading
 
 import pytest
-import torch
 from conftest import assert_same
-from fake_server import CONTEXT, END, cost, failing, hanging, hanging_up, running, saying, written
+from fake_server import (
+    CONTEXT,
+    END,
+    cost,
+    failing,
+    hanging,
+    hanging_up,
+    like,
+    running,
+    saying,
+    written,
+)
 from tenacity import stop_after_delay
 
 from rl_faith.errors import ModelError, RecipeError
@@ -316,22 +325,7 @@ def toy():
 @pytest.fixture
 def answering(toy):
     """How a server answers that has the embedded model."""
-    lock = threading.Lock()
-
-    def cost(prompt, token):
-        with lock, torch.no_grad():
-            logits = toy.model(input_ids=torch.tensor([prompt])).logits[0, -1]
-        return logits.log_softmax(-1)[token].item()
-
-    def written(prompt, most):
-        with lock, torch.no_grad():
-            ids = torch.tensor([prompt])
-            whole = toy.model.generate(
-                input_ids=ids, attention_mask=ids * 0 + 1, do_sample=False, max_new_tokens=most
-            )
-        return whole[0, len(prompt) :].tolist()
-
-    return {"cost": cost, "written": written}
+    return like(toy)
 
 
 SMALL = (

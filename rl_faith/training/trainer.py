@@ -73,11 +73,14 @@ class Decisions(TrainerCallback):  # type: ignore[misc]
         else:
             self._refresh()
 
-    def on_step_end(
+    def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        """Take them anew every so many steps."""
-        if self._every and state.global_step % self._every == 0:
+        """Take them anew every so many steps.
+
+        Behind the checkpoint, for a run that goes on from there reads its first rows before this.
+        """
+        if self._every and state.global_step and state.global_step % self._every == 0:
             self._refresh()
 
     def on_save(
