@@ -91,7 +91,7 @@ def _across(material: Material, way: _Way) -> Section | None:
         tables=(_table(rows, known, way, comparison),),
         notes=(
             "What a model was trained on is taken from the recipes of its training runs; in the "
-            "plot “own” marks it. * where p after Holm's correction is below 0.05."
+            "plot “own” marks it. * where p after Holm's correction is below 0.05.",
         ),
         warns=not any(map(_is_up, other)),
     )
