@@ -3,7 +3,6 @@
 
 const STEP = 25; // built at a time: thousands of entries would take seconds to lay out
 const FILTERS = ["task", "style", "words", "outcome", "model", "text"];
-const HIDDEN = /(?![\n\t\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 const section = document.getElementById("examples");
 const [form, list, status, more] = [".ex-filters", ".ex-list", ".ex-status", ".ex-more"].map(
@@ -14,51 +13,12 @@ let found = []; // the examples that pass the filters
 let filtered = ""; // the filters that gave them
 let typing; // a timer
 
-// Texts
-
-function element(name, attributes, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
-
-/** Characters that hide, or turn a text around, are replaced by their code. */
-function visible(text) {
-  const nodes = [];
-  let done = 0;
-  for (const match of text.matchAll(HIDDEN)) {
-    const code = match[0].codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
-    const attributes = { class: "ex-code", title: "a character that does not show" };
-    nodes.push(text.slice(done, match.index), element("span", attributes, `U+${code}`));
-    done = match.index + match[0].length;
-  }
-  return [...nodes, text.slice(done)];
-}
-
-const count = (number) => number.toLocaleString("en");
-const isCut = Array.isArray;
-const start = (value) => (isCut(value) ? value[0] : (value ?? ""));
-
-/** In an element of its own, lest Hebrew in a reply turn around what stands beside it. */
-const isolated = (...nodes) => element("bdi", { class: "ex-text", dir: "auto" }, ...nodes);
-
-/** A text of the data: a string, [its beginning, its length] where it was cut, or null. */
-function text(value, missing = "not recorded") {
-  if (value === null) return element("em", {}, missing);
-  if (value === "") return element("em", {}, "empty");
-  if (!isCut(value)) return isolated(...visible(value));
-  const [beginning, length] = value;
-  const note = ` … cut here: ${count([...beginning].length)} of ${count(length)} characters`;
-  return isolated(...visible(beginning), element("em", {}, note));
-}
-
 // The edit
 
 function edit(before, after) {
-  // The beginnings of two long texts need not hold the place where these differ.
-  if (isCut(before) || isCut(after)) return text(after);
-  const runs = difference(start(before), after);
+  // Of two long texts the beginnings alone are here, which would differ where the texts do not.
+  if (before === null || isCut(before) || isCut(after)) return text(after);
+  const runs = difference(before, after);
   return isolated(
     ...runs.flatMap(([tag, words]) => {
       const nodes = visible(words);
@@ -172,11 +132,17 @@ function table({ bars, whole }) {
   return element("table", {}, element("caption", {}, caption), columns, element("tbody", {}, ...rows));
 }
 
+/** What is not certain does not look so: a rounded 1 is above 0.999. */
+function digits(p) {
+  if (p > 0 && p < 0.0005) return "< 0.001";
+  return p < 1 && p >= 0.9995 ? "> 0.999" : p.toFixed(3);
+}
+
 function bar(probability) {
   if (probability === null) return element("td", {}, "–");
   const part = element("span", { class: "ex-bar" });
   part.style.width = `${100 * Math.min(1, Math.max(0, probability))}%`;
-  return element("td", {}, probability.toFixed(3), element("span", { class: "ex-track" }, part));
+  return element("td", {}, digits(probability), element("span", { class: "ex-track" }, part));
 }
 
 // Filters

@@ -64,7 +64,7 @@ def examples_section(rows: Sequence[Row], models: Sequence[str]) -> Markup:
         sample=_sample(held, len(groups)),
         data=data,
         style=_own("examples.css"),
-        scripts=[_own("difference.js"), _own("examples.js")],
+        scripts=[_own(f"{name}.js") for name in ("texts", "difference", "examples")],
     )
     return Markup(section)
 
