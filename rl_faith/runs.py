@@ -225,7 +225,8 @@ def write_atomically(path: Path, text: str) -> None:
     with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            partial.write_text(text, encoding="utf-8")
+            # A reply may hold half of a surrogate pair, which becomes its escape, as in JSON.
+            partial.write_text(text, encoding="utf-8", errors="backslashreplace")
             partial.replace(path)
         except OSError:
             partial.unlink(missing_ok=True)

@@ -219,6 +219,18 @@ def test_a_second_evaluation_replaces_the_first(evaluated, cli):
     assert once.count("## Scores on test examples") == 1
 
 
+def test_model_that_is_still_to_be_evaluated_is_left_alone(evaluated, tmp_path, cli):
+    model, run = evaluated
+    later = shutil.copytree(model, tmp_path / "later")
+    begun = shutil.copytree(run, tmp_path / "run")
+    recipe = yaml.safe_load((run / "recipe.yaml").read_text())
+    recipe["models"].append(f"later={later}")
+    (begun / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    before = (later / "README.md").read_text()
+    assert cli("card", begun).code == 0
+    assert (later / "README.md").read_text() == before
+
+
 def test_card_of_someone_else_is_left_alone(evaluated, cli):
     model, run = evaluated
     whole = (model / "README.md").read_text()
@@ -227,7 +239,7 @@ def test_card_of_someone_else_is_left_alone(evaluated, cli):
     assert (model / "README.md").read_text() == "# mine\n"
     (model / "README.md").write_text(whole)
     assert refused.code == 2
-    assert "names no folder with a model card of a training" in refused.error
+    assert "has judged no folder with a model card of a training" in refused.error
 
 
 def test_phi_stands_in_the_card_too(tmp_path, cli):

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from rl_faith.errors import RunError
-from rl_faith.runs import Run, provenance, read_rows, write_atomically
+from rl_faith.runs import Run, provenance, read_rows, write_atomically, write_json
 
 ROWS = [{"id": i, "text": text} for i, text in enumerate(["a", "naïve – 😀\u2028", "c\nd"])]
 LINES = [(json.dumps(row, ensure_ascii=False) + "\n").encode() for row in ROWS]
@@ -235,3 +235,8 @@ def test_provenance_leaves_tokens_out_of_the_command(monkeypatch, told):
 def test_provenance_needs_no_git(monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert provenance("cpu", 0)["commit"] is None
+
+
+def test_half_of_a_surrogate_pair_can_be_written_and_read(tmp_path):
+    write_json(tmp_path / "found.json", {"word": "half \ud800"})
+    assert json.loads((tmp_path / "found.json").read_text("utf-8")) == {"word": "half \ud800"}

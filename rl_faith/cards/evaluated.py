@@ -47,21 +47,23 @@ def add_evaluation(run: Path, baseline: str | None) -> None:
         RunError: the run cannot be read, or none of its models has a card of ours.
     """
     recipe, rows = recipe_in(run), read_run(run)
-    first = choose(baseline, list(dict.fromkeys(row["model"] for row in rows)))
+    evaluated = list(dict.fromkeys(row["model"] for row in rows))
+    first, folders = choose(baseline, evaluated), parse_models(recipe.get("models", []))
     carded = {
         name: file
-        for name, where in parse_models(recipe.get("models", [])).items()
-        if name != first and _is_ours(file := Path(where, "README.md"))
+        for name in evaluated
+        if name != first and _is_ours(file := Path(folders.get(name, name), "README.md"))
     }
     if not carded:
         raise RunError(
-            f"{run} names no folder with a model card of a training, besides {first!r}: run this "
-            "where the paths of its recipe lead to the models"
+            f"{run} has judged no folder with a model card of a training, besides {first!r}: run "
+            "this where the paths of its recipe lead to the models"
         )
     cells, findings = _cells(rows), audit(rows, first)
     for name, file in carded.items():
         mine = [finding for finding in findings if finding.model == name]
-        _add(file, cells[name], _section(cells[name], cells[first], first, mine), recipe)
+        told = _section(cells[name], cells[first], first, mine)
+        _add(file, cells[name], told, str(recipe.get("data", "hub")))
         log.info("scores and audit of %s written into %s", run, file)
 
 
@@ -78,10 +80,10 @@ def _cells(rows: Sequence[Row]) -> dict[str, list[Cell]]:
     return {model: whole(cells) for model, cells in found.items()}
 
 
-def _add(file: Path, cells: Sequence[Cell], section: str, recipe: Row) -> None:
+def _add(file: Path, cells: Sequence[Cell], section: str, data: str) -> None:
     card = ModelCard.load(file)
     card.text = _MARKED.sub(lambda _: section, card.text)
-    card.data.eval_results = hub_results(cells, data=str(recipe.get("data", "hub")), split="test")
+    card.data.eval_results = hub_results(cells, data=data, split="test")
     write_atomically(file, str(card))
 
 
@@ -103,10 +105,11 @@ def _audited(findings: Sequence[Finding], baseline: str) -> list[str]:
     """What `rl-faith audit` says, with what is suspect in full."""
     measured = [f for f in findings if f.verdict != "unknown"]
     suspect = [f for f in measured if f.verdict == "suspect"]
-    told = f"{len(suspect)} of {len(measured)} figures suspect" if suspect else "all clean"
+    of = f"{len(measured)} checks"
+    told = f"{len(suspect)} of {of} are suspect" if suspect else f"all {of} are clean"
     lines = tuple((f.where, f.kind, f.figure, f.estimate, f.limit) for f in suspect)
     head = ("where", "looked for", "figure", "value", "limit")
     return [
-        f"Audit for gaming against `{baseline}`, {len(measured)} figures: {told}.",
+        f"Audit for gaming against `{baseline}`: {told}.",
         *([to_table(Table("", head, lines))] if lines else []),
     ]

@@ -87,7 +87,7 @@ def hub_results(cells: Sequence[Cell], *, data: str, split: str) -> list[EvalRes
         EvalResult(
             task_type="text-generation",
             dataset_type=hub_data(cell["task"], data) or cell["task"],
-            dataset_name=cell["task"] if data == "hub" else f"{cell['task']} ({_source(data)})",
+            dataset_name=cell["task"] if data == "hub" else f"{cell['task']} ({read_from(data)})",
             dataset_split=split,
             metric_type=key,
             metric_name=", ".join(filter(None, (key, *where))),
@@ -103,8 +103,9 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
 
-def _source(data: str) -> str:
-    return "generated" if data == "toy" else "local files"
+def read_from(data: str) -> str:
+    """Where data come from, without the folders of this machine."""
+    return {"hub": "the Hub", "toy": "generated corpora"}.get(data, "local files")
 
 
 def hub_data(task: str, data: str) -> str | None:

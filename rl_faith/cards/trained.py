@@ -15,7 +15,7 @@ import yaml
 from huggingface_hub import ModelCard, ModelCardData
 
 from rl_faith.cards.evaluated import NOT_YET
-from rl_faith.cards.figures import Cell, hub_data, hub_results, scores_table, whole
+from rl_faith.cards.figures import Cell, hub_data, hub_results, read_from, scores_table, whole
 from rl_faith.cards.origin import hub_base, recipe_in, shown_path, tasks_and_data
 from rl_faith.report.contents import Table
 from rl_faith.report.document import to_table
@@ -153,10 +153,9 @@ def _held_out(evaluations: Sequence[Row], progress: Progress) -> str:
 
 
 def _data(tasks: Sequence[str], data: str, progress: Progress) -> str:
-    read = {"hub": "data sets of the Hub", "toy": "generated corpora"}.get(data, "local files")
     named = ", ".join(f"`{shown_path(task)}`" for task in tasks)
     return (
-        f"Tasks {named} from {read}; {progress.rows} rows to train on; "
+        f"Tasks {named} from {read_from(data)}; {progress.rows} rows to train on; "
         f"step {progress.step} of {progress.steps}."
     )
 
