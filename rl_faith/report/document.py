@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from rl_faith.report.contents import Section, Table
-from rl_faith.report.formatting import text
+from rl_faith.report.formatting import text, visible
 
 # What Markdown would take as markup: a name could otherwise load a picture from somewhere.
 _MARKUP = re.compile(r"[\\`*|\[\]<>]")
@@ -20,7 +20,7 @@ def to_document(title: str, sections: Sequence[Section]) -> str:
 
 def _section(section: Section) -> Iterator[str]:
     yield f"## {_plain(section.title)}"
-    yield f"**{_plain(section.conclusion)}**"
+    yield f"**{'Caution: ' if section.warns else ''}{_plain(section.conclusion)}**"
     if section.points:
         yield "\n".join(f"- {_plain(point)}" for point in section.points)
     for table in section.tables:
@@ -37,4 +37,4 @@ def _table(table: Table) -> str:
 
 def _plain(text: str) -> str:
     """A text of one line that shows as it is."""
-    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
+    return _MARKUP.sub(r"\\\g<0>", " ".join(visible(text).split()))

@@ -1,11 +1,22 @@
 """Figures as text, the same on the page and in Markdown."""
 
+import re
 from collections.abc import Callable
 
 from rl_faith.correlation import Correlation
 from rl_faith.evaluation.tables import NONE
 from rl_faith.report.contents import Change, Value
 from rl_faith.stats import Estimate
+
+# Controls, marks that turn the direction of all text behind them, and halves of characters.
+_UNSHOWN = re.compile(
+    "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    """Text that others wrote, fit to stand inside a sentence of ours."""
+    return _UNSHOWN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def parts(value: Value) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from rl_faith.report.contents import Change, Lines, Plane, Plot, Section
-from rl_faith.report.formatting import parts
+from rl_faith.report.formatting import parts, visible
 from rl_faith.report.plots import draw
 
 _HERE = Path(__file__).parent
@@ -26,7 +26,7 @@ def to_page(title: str, sections: Sequence[Section], examples: Markup | None) ->
     """
     environment = Environment(
         autoescape=True, loader=FileSystemLoader(_HERE), undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        trim_blocks=True, lstrip_blocks=True, finalize=_finally,
     )  # fmt: skip
     environment.globals.update(parts=parts, draw=_panels, caption=_caption, is_clear=_is_clear)
     return environment.get_template("page.html").render(
@@ -36,6 +36,10 @@ def to_page(title: str, sections: Sequence[Section], examples: Markup | None) ->
         scripts=_allowed(examples or ""),
         style=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
     )
+
+
+def _finally(value: object) -> object:
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _allowed(section: str) -> Markup:

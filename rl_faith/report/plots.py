@@ -19,6 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from rl_faith.report.contents import Dot, DotPanel, Dots, Line, LinePanel, Lines, Plane, Plot
+from rl_faith.report.formatting import visible
 
 # Stand-ins that no plot holds otherwise: the page's style sheet says what they look like.
 _INK, _FAINT, _RULE = "#101112", "#606162", "#b0b1b2"
@@ -85,14 +86,14 @@ def _inline(svg: str, name: str, alt: str) -> Markup:
     size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', body)
     assert size
     told = Markup('<svg role="img" aria-label="{}" style="width:{}px" ').format(
-        alt, round(float(size[1]) * 96 / 72)
+        visible(alt), round(float(size[1]) * 96 / 72)
     )
     # What matplotlib wrote is escaped by it.
     return told + Markup(body.removeprefix("<svg ").replace(size[0], "", 1))
 
 
 def _short(label: str, longest: int = _LONGEST) -> str:
-    line = " ".join(label.split())
+    line = " ".join(visible(label).split())
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
@@ -103,14 +104,16 @@ def _axes(title: str, left: float, width: float, height: float, below: float = 0
     figure = Figure(figsize=size)
     place = (left / size[0], below / size[1], width / size[0], height / size[1])
     axes = figure.add_axes(place)
-    axes.set_title(_short(title, _LONGEST_TITLE), fontweight="bold")
+    # From the panel's left edge: long labels leave no room above the axes alone.
+    axes.set_title(_short(title, _LONGEST_TITLE), fontweight="bold", x=(0.1 - left) / width)
     return axes
 
 
 def _dots(panel: DotPanel, plot: Dots) -> Figure:
     names = [_short(dot.label) for dot in panel.dots]
-    left = 0.15 + 0.075 * max(map(len, names))
-    width = max(1.5, _WIDTHS[min(3, plot.columns)] - left - 0.15)
+    longest = max(len(_short(dot.label)) for panel in plot.panels for dot in panel.dots)
+    left = 0.15 + 0.075 * longest
+    width = _WIDTHS[min(3, plot.columns)] - left - 0.15
     axes = _axes(panel.title, left, width, 0.1 + 0.21 * len(names))
     for i, dot in enumerate(panel.dots):
         _dot(axes, i, dot)
@@ -150,7 +153,7 @@ def _range(plot: Dots) -> tuple[float, float]:
 
 
 def _lines(panel: LinePanel, plot: Lines, keys: Sequence[str]) -> Figure:
-    axes = _axes(panel.title, 0.5, _WIDTHS[3] - 0.65, 1.8, below=0.5)
+    axes = _axes(panel.title, 0.58, _WIDTHS[3] - 0.73, 1.8, below=0.5)
     for line in panel.lines:
         _line(axes, line, keys.index(line.label))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))

@@ -73,6 +73,8 @@ VALID: Mapping[str, Cells] = {
         _cells("4952 4992 4980 4706 4984 4978 4215 4834 4895"),
     "Doi et al., Tulu-2 13B, no training":
         _cells("4618 4865 4204 1291 685 2743 1072 536 1094"),
+    "Doi et al., Tulu-2 13B, explanations":
+        _cells("4964 4991 4978 4719 4983 4972 4516 4874 4867"),
 }  # fmt: skip
 """Valid explanations of 5,000 (SNLI: 4,998), one word (Table 10)."""
 
@@ -98,6 +100,9 @@ FREQUENT: Mapping[tuple[str, str], str] = {
         "(a deletion), happy, hate, good, bad, love, terrible, worse, great",
 }  # fmt: skip
 """Most frequent words of Tulu-2 13B trained on attributions of Sentiment140 (Table 6)."""
+
+OTHER_TASKS: Cells = {("snli", "attribution"): 0.072, ("ag_news", "attribution"): 0.044}
+"""Gains of Tulu-2 13B, trained on attributions of Sentiment140 (Section 4.3)."""
 
 PHI = (
     "Cheah et al. 2026 report phi near 0 before and up to 0.664 after reinforcement in "

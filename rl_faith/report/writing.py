@@ -1,5 +1,6 @@
 """`rl-faith compare --report`: runs in, `index.html`, `report.md` and `results.json` out."""
 
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from rl_faith.report.material import Material, prepare
 from rl_faith.report.page import to_page
 from rl_faith.report.reading import read
 from rl_faith.report.sections import sections
-from rl_faith.runs import write_atomically, write_json
+from rl_faith.runs import write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,9 @@ def report(paths: Sequence[Path], baseline: str | None, out: Path) -> Path:
     page = out / "index.html"
     write_atomically(page, to_page(title, written, _examples(material)))
     write_atomically(out / "report.md", to_document(title, written))
-    write_json(out / "results.json", _results(material, written))
+    # In ASCII, half a character in a name passes as an escape.
+    results = json.dumps(_results(material, written), indent=2, allow_nan=False)
+    write_atomically(out / "results.json", results + "\n")
     log.info("%s", page.resolve())
     return page
 

@@ -15,6 +15,7 @@ from rl_faith.styles.style import DELETION
 _TOP = 10
 _MUCH = 0.5
 _FEW = 20
+_LONGEST = 40
 
 _Words = dict[tuple[str, str, str], tuple[int, Counter[str]]]
 """By model, task and style: faithful explanations, and in how many of them each word stands."""
@@ -51,7 +52,7 @@ def _count(rows: Sequence[Row]) -> _Words:
 
 
 def _named(word: str) -> str:
-    return "(a deletion)" if word == DELETION else lemma(word)
+    return "(a deletion)" if word == DELETION else lemma(word[:_LONGEST])
 
 
 def _conclusion(found: _Words) -> tuple[str, bool]:

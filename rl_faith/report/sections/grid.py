@@ -51,8 +51,8 @@ def _conclusion(comparison: Comparison) -> str:
     nowhere = f"; no model gains on {listed(never)}" if up and never else ""
     where = f" ({listed(losing)})" if down else ""
     return (
-        f"Of {len(comparison.rows)} differences from {comparison.baseline}, {len(up)} are clearly "
-        f"up and {len(down)} clearly down{where} after Holm's correction{nowhere}."
+        f"After Holm's correction {len(up)} of {len(comparison.rows)} differences from "
+        f"{comparison.baseline} are clearly up and {len(down)} clearly down{where}{nowhere}."
     )
 
 
@@ -75,7 +75,7 @@ def _plot(comparison: Comparison, budget: str) -> Dots:
     of = columns(comparison, budget)
     cells = grid_cells(comparison, budget, of)
     panels = tuple(
-        _panel(f"{task}, {style}", {model: row[i] for model, row in cells.items()})
+        _panel(f"{task}, {style}", {m: row[i] for m, row in cells.items()}, comparison.baseline)
         for i, (task, style) in enumerate(of)
     )
     return Dots(
@@ -89,14 +89,14 @@ def _plot(comparison: Comparison, budget: str) -> Dots:
     )
 
 
-def _panel(title: str, cells: dict[str, Cell | None]) -> DotPanel:
+def _panel(title: str, cells: dict[str, Cell | None], baseline: str) -> DotPanel:
     nothing = Estimate(None, None, None, 0)
     dots = tuple(
         Dot(model, c.faithful_all if c else nothing, c.random_control.value if c else None)
         for model, c in cells.items()
     )
-    ceilings = [c.ceiling.value for c in cells.values() if c]
-    return DotPanel(title, dots, ceilings[0] if ceilings else None)
+    first = cells[baseline]
+    return DotPanel(title, dots, first.ceiling.value if first else None)
 
 
 def _table(comparison: Comparison, budget: str) -> Table:

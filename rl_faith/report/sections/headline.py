@@ -39,7 +39,7 @@ def headline(material: Material) -> Section | None:
         "Did it become more faithful?",
         conclusion,
         points=tuple(_point(m, j, comparison) for m, j in zip(others, judged, strict=True)),
-        plots=(_plot(models),),
+        plots=(_plot(models, comparison.baseline),),
         tables=(_table(models, comparison.baseline),),
         notes=_NOTES,
         warns=warns,
@@ -84,23 +84,24 @@ def _where(rows: Sequence[Difference]) -> str:
     return f", better in {up} of {len(rows)} cells{down} (most: {cell}, {size})"
 
 
-def _plot(models: Sequence[Pooled]) -> Dots:
+def _plot(models: Sequence[Pooled], baseline: str) -> Dots:
     budgets = dict.fromkeys(m.budget for m in models)
     return Dots(
         "Share of faithful explanations of each model, with its 95% interval, beside the random "
         "control and under the ceiling",
         "share of faithful explanations",
-        tuple(_panel(budget, models) for budget in budgets),
+        tuple(_panel(budget, models, baseline) for budget in budgets),
         columns=2,
         beside="random control",
         limit="ceiling with one word (baseline)",
     )
 
 
-def _panel(budget: str, models: Sequence[Pooled]) -> DotPanel:
+def _panel(budget: str, models: Sequence[Pooled], baseline: str) -> DotPanel:
     of = [m for m in models if m.budget == budget]
     dots = tuple(Dot(m.model, m.faithful, m.control.value) for m in of)
-    return DotPanel(words(budget), dots, of[0].ceiling.value)
+    ceiling = next((m.ceiling.value for m in of if m.model == baseline), None)
+    return DotPanel(words(budget), dots, ceiling)
 
 
 def _table(models: Sequence[Pooled], baseline: str) -> Table:

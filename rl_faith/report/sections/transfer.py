@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from rl_faith.evaluation.compare import Comparison, Difference
 from rl_faith.evaluation.tables import words
-from rl_faith.report.contents import Change, Dot, DotPanel, Dots, Section, Table, listed
+from rl_faith.report import published
+from rl_faith.report.contents import Change, Dot, DotPanel, Dots, Section, Table, Value, listed
 from rl_faith.report.formatting import change
 from rl_faith.report.lineage import Trained, trained_on
 from rl_faith.report.material import Material
@@ -86,19 +87,22 @@ def _across(material: Material, way: _Way) -> Section | None:
         way.kinds,
         way.title,
         _conclusion(own, other, way),
-        plots=(_plot(rows, way),),
+        plots=(_plot(rows, known, way),),
         tables=(_table(rows, known, way, comparison),),
-        notes=("What a model was trained on is taken from the recipes of its training runs.",),
+        notes=(
+            "What a model was trained on is taken from the recipes of its training runs; in the "
+            "plot “own” marks it. * where p after Holm's correction is below 0.05.",
+        ),
         warns=not any(map(_is_up, other)),
     )
 
 
 def _conclusion(own: Sequence[Difference], other: Sequence[Difference], way: _Way) -> str:
     up = sum(map(_is_up, other))
-    beside = f", against {change(_mean(own))} on those it was trained on" if own else ""
+    beside = f", against {change(_mean(own))} on those they were trained on" if own else ""
     if not up:
         mean = f"{change(_mean(other))} in the mean{beside}"
-        return f"No gain carries over to other {way.kinds}: {mean}."
+        return f"No gain clearly carries over to other {way.kinds}: {mean}."
     return (
         f"Gains carry over to other {way.kinds} in {up} of {len(other)} cells, by "
         f"{change(_mean(other))} in the mean{beside}."
@@ -113,12 +117,17 @@ def _mean(rows: Sequence[Difference]) -> float:
     return sum(r.difference.value or 0 for r in rows) / len(rows)
 
 
-def _plot(rows: Sequence[Difference], way: _Way) -> Dots:
+def _plot(rows: Sequence[Difference], known: Mapping[str, Trained], way: _Way) -> Dots:
     panels: dict[str, list[Dot]] = {}
     models = list(dict.fromkeys(r.model for r in rows))
     found = {(_panel(r), r.model): r.difference for r in rows}
+    own = {(_panel(r), r.model) for r in rows if way.is_own(known[r.model], r)}
     for title in dict.fromkeys(map(_panel, rows)):
-        panels[title] = [Dot(m, found[title, m]) for m in models if (title, m) in found]
+        panels[title] = [
+            Dot(f"own: {m}" if (title, m) in own else m, found[title, m])
+            for m in models
+            if (title, m) in found
+        ]
     return Dots(
         f"Change of the share of faithful explanations against the baseline, on {way.kinds} "
         "trained on and others",
@@ -145,4 +154,20 @@ def _table(
         for r in rows
     )
     head = ("model", "trained on", "task", "style", "words", "kind", "gain", "n")
-    return Table(f"Gains over {comparison.baseline}", head, entries, texts=6, folded=len(rows) > 12)
+    return Table(
+        f"Gains over {comparison.baseline}",
+        head,
+        entries,
+        texts=6,
+        folded=len(rows) > 12,
+        published=_published(rows) if way is _TASKS else (),
+    )
+
+
+def _published(rows: Sequence[Difference]) -> tuple[tuple[Value, ...], ...]:
+    places = {(r.task, r.style) for r in rows if r.budget == "one"}
+    return tuple(
+        ("Doi et al., Tulu-2 13B", "sentiment140", *place, words("one"), "other", gain, None)
+        for place, gain in published.OTHER_TASKS.items()
+        if place in places
+    )
