@@ -34,7 +34,7 @@ class Ended:
     Attributes:
         code: Exit status, negative for the signal that ended it.
         said: All it wrote.
-        seconds: It took, counted from the fault where there was one.
+        seconds: It took, counted from the kill where there was one.
     """
 
     code: int
@@ -47,10 +47,9 @@ class Ended:
         return [line for line in self.said.splitlines() if line.startswith("error:")]
 
     def error(self) -> str:
-        """The one sentence that a command which ends by itself has left in time."""
+        """The one sentence that a command which ends by itself has left."""
         assert self.code == 2, self.said[-3000:]
         assert "Traceback" not in self.said, self.said[-3000:]
-        assert self.seconds < SOON
         assert len(self.errors) == 1, self.said[-3000:]
         return self.errors[0]
 

@@ -221,6 +221,7 @@ def test_server_is_killed_or_stops(small, answered, faults, tmp_path):
         running[name].began = time.monotonic()
     for name, ended in {name: command.end() for name, command in running.items()}.items():
         assert "run the same command again to go on" in ended.error()
+        assert ended.seconds < SOON
         finished(tmp_path / "log.txt", *asking(small, tmp_path / name, servers["sound"][1]))
         assert_same_run(tmp_path / name, answered)
         outcome = f"exit 2 within {SOON} s: {quoted(ended.error())}; same"

@@ -1,5 +1,6 @@
 """SFT and GRPO, killed, out of disk, on damaged checkpoints and with broken rewards."""
 
+import logging
 import shutil
 import sys
 import time
@@ -139,6 +140,7 @@ def test_checkpoint_is_half_written(built, adapter, faults, tmp_path, sft, caplo
         if damage == "cut off":
             file.write_bytes(content[: len(content) // 2])
         caplog.clear()
+        caplog.set_level(logging.INFO, "rl_faith")
         assert sft(*once_more(built, out)).code == 0
         assert "checkpoint-6 is not whole" in caplog.text
         assert f"going on from {out / 'checkpoint-4'}" in caplog.text
