@@ -198,9 +198,7 @@ def faults():
     """The table of what was broken and what came of it."""
     from faults import fault_table  # noqa: PLC0415
 
-    table = fault_table()
-    yield table
-    table.write()
+    return fault_table()
 
 
 MOOD = """

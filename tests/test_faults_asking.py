@@ -219,9 +219,9 @@ def test_server_is_killed_or_stops(small, answered, faults, tmp_path):
         running[name] = Command(log, *asking(small, out, url)).when(lambda o=out: left_by(o) > 0)
         os.kill(server.process.pid, number)
         running[name].began = time.monotonic()
-    for name, command in running.items():
-        ended = command.end()
+    for name, ended in {name: command.end() for name, command in running.items()}.items():
         assert "run the same command again to go on" in ended.error()
+        assert ended.seconds < SOON
         finished(tmp_path / "log.txt", *asking(small, tmp_path / name, servers["sound"][1]))
         assert_same_run(tmp_path / name, answered)
         outcome = f"exit 2 within {SOON} s: {quoted(ended.error())}; same"
@@ -262,7 +262,7 @@ def impatient(monkeypatch):
 @pytest.mark.parametrize("fault", BROKEN)
 def test_server_breaks(small, answered, faults, tmp_path, cli, answering, fault):
     out, broken = tmp_path / "out", BROKEN[fault]
-    now_and_then, for_ever = [*[None] * 9, broken] * 2, [broken] * 1000
+    now_and_then, for_ever = [*[None] * 5, broken, *[None] * 3], [broken] * 1000
     with running(**answering, faults=[*now_and_then, *for_ever]) as server:
         refused = cli(*asking(small, out, server.url)[2:])
     assert refused.code == 2

@@ -1,14 +1,18 @@
 """SFT and GRPO, killed, out of disk, on damaged checkpoints and with broken rewards."""
 
+import logging
 import shutil
+import sys
+import time
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import sft_overrides
+from conftest import Fork, sft_overrides
 from faults import (
     SOON,
     Command,
+    Ended,
     assert_same_training,
     finished,
     history,
@@ -18,6 +22,8 @@ from faults import (
     small_disk_run,
     undisturbed,
 )
+
+from rl_faith.training import grpo
 
 pytestmark = pytest.mark.slow
 
@@ -134,6 +140,7 @@ def test_checkpoint_is_half_written(built, adapter, faults, tmp_path, sft, caplo
         if damage == "cut off":
             file.write_bytes(content[: len(content) // 2])
         caplog.clear()
+        caplog.set_level(logging.INFO, "rl_faith")
         assert sft(*once_more(built, out)).code == 0
         assert "checkpoint-6 is not whole" in caplog.text
         assert f"going on from {out / 'checkpoint-4'}" in caplog.text
@@ -191,7 +198,19 @@ def reinforced(folder, fault):
     recipe["rewards"] = [{"function": f"{reward}:own", "timeout": 5}]
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     given = options({**GRPO, "output_dir": folder / "out"})
-    return ("-m", "rl_faith.training.grpo", "--config", folder / "recipe.yaml", *given)
+    return ["--config", str(folder / "recipe.yaml"), *given]
+
+
+def run_grpo(arguments):
+    """`python -m rl_faith.training.grpo`, in a forked process."""
+    sys.argv = ["grpo.py", *arguments]
+    grpo.main()
+
+
+def reinforce(folder, fault):
+    """Run such a training to its end."""
+    began, running = time.monotonic(), Fork(folder / "log.txt", run_grpo, reinforced(folder, fault))
+    return Ended(running.end(), running.log.read_text(), time.monotonic() - began)
 
 
 @pytest.fixture(scope="module")
@@ -199,16 +218,15 @@ def rewarded(tmp_path_factory):
     """What a training comes to whose reward is sound."""
     folder = tmp_path_factory.mktemp("rewarded")
     (folder / "mended").touch()
-    finished(folder / "log.txt", *reinforced(folder, BROKEN["raises"]))
+    assert reinforce(folder, BROKEN["raises"]).code == 0
     return folder / "out"
 
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_reward_breaks(rewarded, faults, tmp_path, fault):
-    command = reinforced(tmp_path, BROKEN[fault])
-    ended = Command(tmp_path / "log.txt", *command).end()
+    ended = reinforce(tmp_path, BROKEN[fault])
     assert "reward own" in ended.error()
     (tmp_path / "mended").touch()
-    finished(tmp_path / "log.txt", *command)
+    assert reinforce(tmp_path, BROKEN[fault]).code == 0
     assert_same_training(tmp_path / "out", rewarded)
     faults.add("grpo", f"a reward that {fault}", f"exit 2: {quoted(ended.error())}; mended: same")

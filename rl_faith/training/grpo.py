@@ -171,8 +171,8 @@ def check_saves(args: GRPOConfig) -> None:
     if args.save_strategy == "steps" and args.save_steps >= 1 and between:
         every = lcm(uses, args.gradient_accumulation_steps) // args.gradient_accumulation_steps
         raise RecipeError(
-            f"grpo: with save_steps {args.save_steps:g} checkpoints fall between two uses of the same "
-            f"completions, where no run can go on as it was; let it be a multiple of {every}"
+            f"grpo: with save_steps {args.save_steps:g} checkpoints fall between two uses of the "
+            f"same completions, where no run can go on as it was; let it be a multiple of {every}"
         )
 
 
