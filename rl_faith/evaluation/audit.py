@@ -215,7 +215,7 @@ def _controls(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], float]:
     return {
         (r["task"], r["style"], r["budget"], r["id"]): r["control"]
         for r in rows
-        if r["control"] is not None and r["budget"] == "one"
+        if r.get("control") is not None and r["budget"] == "one"
     }
 
 
@@ -228,7 +228,7 @@ def _edited_share(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
 
 
 def _lift(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
-    of = [r for r in rows if r["control"] is not None]
+    of = [r for r in rows if r.get("control") is not None]
     return bootstrap_mean([r["faithful"] - r["control"] for r in of], [r["id"] for r in of])
 
 
