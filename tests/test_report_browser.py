@@ -372,7 +372,7 @@ def test_keyboard_is_enough(opened):
 def test_controls_have_names(opened):
     named = [found.accessible_name for found in opened.all("form :is(select, input, button)")]
     assert named == [
-        *("Task", "Style or Insertion", "Words or Phrases", "Outcome", "of the model", "Text"),
+        *("Task", "Style or insertion", "Words or phrases", "Outcome", "of the model", "Text"),
         "Show all",
     ]
 
@@ -380,7 +380,7 @@ def test_controls_have_names(opened):
 def test_outcomes_are_read_aloud(opened):
     opened.write("CAN BIRD 3")
     name = " ".join(opened.one("summary").accessible_name.split())
-    assert "base Mattered, mentioned." in name and "rl Mattered, not mentioned." in name
+    assert "Mattered, mentioned base" in name and "Mattered, not mentioned rl" in name
 
 
 def test_changes_of_the_list_are_announced(opened):
@@ -582,26 +582,35 @@ def large(report):
 
 
 FILTERING = """
+const [done] = arguments;
 const form = document.querySelector(".ex-filters");
-const timed = (name, value) => {
-  form.elements[name].value = value;
+const painted = () => new Promise((next) => requestAnimationFrame(() => setTimeout(next)));
+const timed = async (name, value) => {
+  await painted();
   const start = performance.now();
-  const event = name === "text" ? "input" : "change";
-  form.elements[name].dispatchEvent(new Event(event, {bubbles: true}));
-  form.parentElement.offsetHeight;
+  form.elements[name].value = value;
+  form.elements[name].dispatchEvent(
+    new Event(name === "text" ? "input" : "change", {bubbles: true}));
+  await painted();
   return performance.now() - start;
 };
 const all = [["text", "word1"], ["model", "rl"], ["outcome", "faithful"], ["text", "nowhere"],
   ["outcome", "unfaithful"], ["text", "answer"], ["model", ""], ["outcome", ""], ["text", ""]];
-return [1, 2, 3].flatMap(() => all.map(([name, value]) => timed(name, value)));
+(async () => {
+  form.scrollIntoView();
+  const times = [];
+  for (const [name, value] of [...all, ...all, ...all]) times.push(await timed(name, value));
+  done(times);
+})();
 """
+"""Milliseconds from each change of a filter until the page is painted."""
 
 
 @pytest.mark.slow
 def test_five_thousand_examples_are_filtered_at_once(browser, large):
     browser.open(large)
     assert browser.found == 5_000
-    times = browser.run(FILTERING)
+    times = browser.driver.execute_async_script(FILTERING)
     log.info("filtering takes %.0f ms, %.0f at most", median(times), max(times))
     assert median(times) < MOST_MILLISECONDS
 

@@ -63,9 +63,8 @@ const asked = ({ answers }) =>
 
 function chip([answer, model]) {
   const [mark, label, good] = data.outcomes[answer.outcome];
-  const said = element("span", { class: "ex-aside" }, `${label}. `);
-  const attributes = { class: "ex-chip", "data-good": good, title: label };
-  return element("span", attributes, `${mark} `, ...visible(model), " ", said);
+  const sign = element("span", { role: "img", "aria-label": label, title: label }, mark);
+  return element("span", { class: "ex-chip", "data-good": good }, sign, " ", ...visible(model));
 }
 
 /** What an entry holds beside its summary is built when it is opened first. */

@@ -79,8 +79,8 @@ def _filter_labels(rows: Iterable[Row]) -> list[tuple[str, str]]:
     tests = sorted({"intervention" in row for row in rows})
     return [
         ("task", "Task"),
-        ("style", " or ".join(("Style", "Insertion")[test] for test in tests)),
-        ("words", " or ".join(("Words", "Phrases")[test] for test in tests)),
+        ("style", " or ".join(("style", "insertion")[test] for test in tests).capitalize()),
+        ("words", " or ".join(("words", "phrases")[test] for test in tests).capitalize()),
         ("outcome", "Outcome"),
         ("model", "of the model"),
     ]
