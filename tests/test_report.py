@@ -106,6 +106,7 @@ def test_a_real_gain_is_told_with_its_size():
     assert "nothing against it" in found.conclusion
     assert not found.warns
     assert "better in 1 of 1 cells" in found.points[0]
+    assert "valid 1.00 (was 1.00)" in found.points[0]
 
 
 @pytest.mark.parametrize(

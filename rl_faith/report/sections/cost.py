@@ -53,7 +53,8 @@ def _conclusion(asked: Sequence[Mapping[str, Any]], trained: Sequence[Mapping[st
         told.append(f"Asking took {_time(seconds)} for {plain(int(questions))} questions")
     known = [of["train_runtime"] for of in trained if "train_runtime" in of]
     if known:
-        told.append(f"training took {_time(sum(known))} in {len(known)} runs")
+        runs = "1 run" if len(known) == 1 else f"{len(known)} runs"
+        told.append(f"training took {_time(sum(known))} in {runs}")
     text = "; ".join(told) or "The runs did not record what they took"
     return f"{text[:1].upper()}{text[1:]}."
 

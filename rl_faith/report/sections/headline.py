@@ -6,7 +6,7 @@ from rl_faith.evaluation.audit import Finding
 from rl_faith.evaluation.compare import Comparison, Difference
 from rl_faith.evaluation.tables import words
 from rl_faith.report.contents import Change, Dot, DotPanel, Dots, Section, Table
-from rl_faith.report.formatting import change, difference, text
+from rl_faith.report.formatting import change, difference, share, text
 from rl_faith.report.material import Material
 from rl_faith.report.pooled import Pooled, pool
 from rl_faith.report.verdict import Judged, conclude, doubts
@@ -31,6 +31,7 @@ def headline(material: Material) -> Section | None:
         return None
     models = pool(material.read.edits, comparison.baseline)
     others = [m for m in models if m.model != comparison.baseline]
+    before = {m.budget: m for m in models if m.model == comparison.baseline}
     several = len({m.budget for m in models}) > 1
     judged = [_judged(m, material.edit_findings, several) for m in others]
     conclusion, warns = conclude(comparison.baseline, judged) if judged else (_alone(models), False)
@@ -38,7 +39,10 @@ def headline(material: Material) -> Section | None:
         "headline",
         "Did it become more faithful?",
         conclusion,
-        points=tuple(_point(m, j, comparison) for m, j in zip(others, judged, strict=True)),
+        points=tuple(
+            _point(m, j, before.get(m.budget), comparison)
+            for m, j in zip(others, judged, strict=True)
+        ),
         plots=(_plot(models, comparison.baseline),),
         tables=(_table(models, comparison.baseline),),
         notes=_NOTES,
@@ -58,12 +62,14 @@ def _alone(models: Sequence[Pooled]) -> str:
     )
 
 
-def _point(model: Pooled, judged: Judged, comparison: Comparison) -> str:
+def _point(model: Pooled, judged: Judged, before: Pooled | None, comparison: Comparison) -> str:
     of = [r for r in comparison.rows if (r.model, r.budget) == (model.model, model.budget)]
     why = "; ".join(judged.doubts)
     audit = f"suspect in the audit: {why}" if why else "nothing suspect in the audit"
     accuracy = f"accuracy {difference(model.accuracy_change)}"
-    return f"{judged.name}: {_size(judged)}{_where(of)}; {accuracy}; {audit}."
+    valid = f"valid {share(model.valid.value)}"
+    valid += f" (was {share(before.valid.value)})" if before else ""
+    return f"{judged.name}: {_size(judged)}{_where(of)}; {accuracy}; {valid}; {audit}."
 
 
 def _size(judged: Judged) -> str:
