@@ -161,6 +161,13 @@ def test_half_written_checkpoint_is_passed_over(built, adapter, stopped, state):
     assert trained(built, stopped) == losses(adapter)
 
 
+def test_checkpoint_of_another_program_is_not_used_and_not_lost(built, adapter, stopped):
+    (stopped / "checkpoint-4" / "files.json").unlink()
+    state = (stopped / "checkpoint-4" / "trainer_state.json").read_bytes()
+    assert trained(built, stopped) == losses(adapter)
+    assert (stopped / "unsealed-checkpoint-4" / "trainer_state.json").read_bytes() == state
+
+
 def test_folder_of_another_recipe_is_refused(built, stopped, sft):
     refused = sft(*arguments(built, stopped, "--learning_rate", "1e-4"))
     assert refused.code == 2

@@ -33,7 +33,8 @@ class SealedCheckpoints(TrainerCallback):  # type: ignore[misc]
     """Seals each checkpoint, then removes the older ones that `save_total_limit` does not keep.
 
     To be added behind the callbacks that write to checkpoints. When training begins, checkpoints
-    newer than the one it goes on from are removed: they are not whole, and will come again.
+    newer than the one it goes on from are removed: they are not whole, and will come again. Those
+    without a seal that look finished may be another program's and are renamed.
     """
 
     def __init__(self, args: TrainingArguments) -> None:
@@ -43,11 +44,11 @@ class SealedCheckpoints(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        """Remove what was passed over."""
+        """Put away what was passed over."""
         if args.should_save:
             for checkpoint in _checkpoints(Path(args.output_dir)):
                 if _step(checkpoint) > state.global_step:
-                    shutil.rmtree(checkpoint)
+                    _put_away(checkpoint)
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
@@ -58,6 +59,17 @@ class SealedCheckpoints(TrainerCallback):  # type: ignore[misc]
             folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
             write_json(folder / _SEAL, {name: path.stat().st_size for name, path in _files(folder)})
             rotate_checkpoints(args.output_dir, self._most, state.best_model_checkpoint)
+
+
+def _put_away(checkpoint: Path) -> None:
+    # The trainer writes the state last.
+    foreign = (checkpoint / "trainer_state.json").is_file() and not (checkpoint / _SEAL).exists()
+    aside = checkpoint.with_name(f"unsealed-{checkpoint.name}")
+    if foreign and not aside.exists():
+        log.warning("%s is not of this program's making, and is kept as %s", checkpoint, aside.name)
+        checkpoint.rename(aside)
+    else:
+        shutil.rmtree(checkpoint)
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
