@@ -72,7 +72,8 @@ def test_killed_at_random_moments(built, whole, faults, tmp_path, stage, times):
     killed_at_random(tmp_path / "log.txt", out, life, times, *command)
     finished(tmp_path / "log.txt", *command)
     assert_same_training(out, wanted)
-    assert sum(entry.get("grad_norm", 0.0) for entry in history(wanted)) > 1
+    # Of a training that learns nothing every continuation is the same.
+    assert sum(entry.get("grad_norm", 0.0) > 0.01 for entry in history(wanted)) > 2
     faults.add(stage, "SIGKILL of the process", "same", times)
 
 
