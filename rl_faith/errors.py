@@ -44,14 +44,16 @@ def exit_on_error() -> Iterator[None]:
 
     A launcher sends SIGTERM to the processes that are left when one of them has died.
     """
-    before = signal.signal(signal.SIGTERM, _stop)
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         yield
     except RLFaithError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
-    except KeyboardInterrupt:
-        _stop(signal.SIGINT, None)
+    except KeyboardInterrupt as stop:
+        # Said last: what is left on the way, such as progress bars, also writes.
+        sys.stderr.write("\nstopped; run the same command again to go on\n")
+        sys.exit(128 + (signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT))
     except Exception as error:
         if (sentence := _passing(error)) is None:
             raise
@@ -61,9 +63,12 @@ def exit_on_error() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    sys.stderr.write("\nstopped; run the same command again to go on\n")
-    sys.exit(128 + number)
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends what runs as Ctrl-C does."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise _Terminated
 
 
 # What libraries raise when something around the program breaks; all they share is their words.
