@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from rl_faith.errors import RecipeError
@@ -213,6 +213,7 @@ def test_an_expressed_redaction_is_read_back(budget, case):
 @pytest.mark.parametrize("budget", ["one", "multi"])
 @settings(max_examples=80, deadline=None)
 @given(case=redactions(), new=one_word)
+@example(case=("good ``` good", {0}), new="http://a.b/c")
 def test_an_expressed_counterfactual_is_read_back(budget, case, new):
     text, (position, *_) = case
     assume(fold(new) != words(text)[position].key)

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-_FENCE = re.compile(r"```(?:[\w-]*[ \t]*\n)?(.*?)(?:```|\Z)", re.DOTALL)
+# A fence begins a line or follows "Answer:"; elsewhere backticks are those of the text itself.
+_FENCE = re.compile(
+    r"(?:^|[:：*_])[ \t]*```(?:[\w-]*[ \t]*\n)?(.*?)(?:```|\Z)", re.DOTALL | re.MULTILINE
+)
 _PREFIX = re.compile(
     r"^[ \t>#-]{0,5}([*_]{0,3})(?:(?:the|my|final|new|edited|redacted|modified) )*"
     r"(?:answer|output|text|sentence|title|word|words)(?: is)?(?:\1 ?[:：]|[:：]\1)[ \t]*",
