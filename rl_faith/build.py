@@ -42,6 +42,11 @@ class _Plan:
     quality: frozenset[str]
     recipe: BuildRecipe
 
+    @property
+    def one_random(self) -> bool:
+        """Whether explanations are about one random word each, and no other need be erased."""
+        return self.recipe.words == "random" and all(b == "one" for _, b in self.wanted)
+
     def keys(self, model: str, example: Example) -> set[Key]:
         """The rows that the example leaves, under the name of who made the explanation."""
         makers = [CONSTRUCTED, ORIGINAL] if example.id in self.quality else [CONSTRUCTED]
@@ -94,7 +99,7 @@ def _judge(policy: Policy, model: str, plan: _Plan, examples: list[Example]) -> 
         (e, *how) for e in examples if e.id in plan.quality for how in plan.wanted
     ]
     own = explain(policy, plan.task, wishes, predictions, max_new_tokens=plan.recipe.max_new_tokens)
-    verdicts = _settle(policy, cases + own)
+    verdicts = _settle(policy, cases + own, erased=not plan.one_random)
     makers = [CONSTRUCTED] * len(cases) + [ORIGINAL] * len(own)
     rows = [row_of(maker, v) for maker, v in zip(makers, verdicts, strict=True)]
     for row in rows:
@@ -104,9 +109,10 @@ def _judge(policy: Policy, model: str, plan: _Plan, examples: list[Example]) -> 
     return rows
 
 
-def _settle(policy: Policy, cases: Sequence[Case]) -> list[Verdict]:
-    # The erasure has asked every one-word redaction already, so these questions cost nothing.
-    return settle([inquire(case, control=True, ceiling=True) for case in cases], policy.predict)
+def _settle(policy: Policy, cases: Sequence[Case], *, erased: bool) -> list[Verdict]:
+    # The erasure has asked every one-word redaction, so control and ceiling cost nothing.
+    asked = [inquire(case, control=erased, ceiling=erased) for case in cases]
+    return settle(asked, policy.predict)
 
 
 def _reply(
@@ -123,7 +129,8 @@ def _sources(
 ) -> dict[str, Source | Unanswered]:
     """The words that drive each prediction, and the model's replacements for them."""
     task, several = plan.task, any(budget == "multi" for _, budget in plan.wanted)
-    erased = erase(policy, task, examples, predictions)
+    drawn = str(plan.recipe.seed) if plan.one_random else None
+    erased = erase(policy, task, examples, predictions, drawn=drawn)
     chosen = {key: _top(found) for key, found in erased.items()}
     if several:
         chosen = leading_words(policy, task, examples, predictions, erased)

@@ -3,6 +3,7 @@
 Doi et al. 2025, eq. 1 and 2, after Li et al. 2017.
 """
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -32,18 +33,25 @@ class Influence:
     flips: bool
 
 
-def erasure_questions(task: Task, example: Example) -> list[Question]:
-    """The label question about `example` with each word redacted in turn."""
-    count = len(words(example.input))
-    return [task.ask(example.edited(redact(example.input, {i}))) for i in range(count)]
+def erasure_questions(
+    task: Task, example: Example, positions: Sequence[int] | None = None
+) -> list[Question]:
+    """The label question with each word redacted in turn, or each of those at `positions`."""
+    chosen = range(len(words(example.input))) if positions is None else positions
+    return [task.ask(example.edited(redact(example.input, {i}))) for i in chosen]
 
 
 def influences(
-    example: Example, prediction: Prediction, answers: Sequence[Answer]
+    example: Example,
+    prediction: Prediction,
+    answers: Sequence[Answer],
+    positions: Sequence[int] | None = None,
 ) -> list[Influence] | Unanswered:
-    """Turn the answers to `erasure_questions` into influences, in the order of the words."""
+    """Turn the answers to `erasure_questions` into influences, in the order of the questions."""
     whole, found = prediction.probability(prediction.label), []
-    for i, (word, answer) in enumerate(zip(words(example.input), answers, strict=True)):
+    texts = list(enumerate(words(example.input)))
+    asked = texts if positions is None else [texts[i] for i in positions]
+    for (i, word), answer in zip(asked, answers, strict=True):
         if isinstance(answer, Unanswered):
             return answer
         drop = whole - answer.probability(prediction.label)
@@ -57,7 +65,12 @@ def most_influential(found: Sequence[Influence]) -> Influence | None:
 
 
 def erase(
-    policy: Policy, task: Task, examples: Sequence[Example], predictions: Mapping[str, Answer]
+    policy: Policy,
+    task: Task,
+    examples: Sequence[Example],
+    predictions: Mapping[str, Answer],
+    *,
+    drawn: str | None = None,
 ) -> dict[str, list[Influence] | Unanswered]:
     """The influence of every word of every example, by example id, asked in one call.
 
@@ -66,9 +79,13 @@ def erase(
         task: Of the examples.
         examples: Each with an id of its own.
         predictions: On the unedited inputs, by example id; an unanswered one stays so.
+        drawn: Erase one word of each example instead, drawn by this seed.
     """
+    chosen = {e.id: _positions(e, drawn) for e in examples}
     asked = {
-        e.id: erasure_questions(task, e) if isinstance(predictions[e.id], Prediction) else []
+        e.id: erasure_questions(task, e, chosen[e.id])
+        if isinstance(predictions[e.id], Prediction)
+        else []
         for e in examples
     }
     answers = iter(policy.predict([q for questions in asked.values() for q in questions]))
@@ -77,9 +94,18 @@ def erase(
         mine = list(islice(answers, len(asked[example.id])))
         decided = predictions[example.id]
         found[example.id] = (
-            influences(example, decided, mine) if isinstance(decided, Prediction) else decided
+            influences(example, decided, mine, chosen[example.id])
+            if isinstance(decided, Prediction)
+            else decided
         )
     return found
+
+
+def _positions(example: Example, drawn: str | None) -> Sequence[int] | None:
+    every = range(len(words(example.input)))
+    if drawn is None or not every:
+        return None
+    return [random.Random(f"{drawn}-{example.id}").choice(every)]
 
 
 def leading_words(

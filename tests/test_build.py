@@ -202,6 +202,15 @@ def test_random_words_are_as_many_and_not_the_influential_ones(tmp_path):
     assert faithful["random"] < faithful["influential"] / 2
 
 
+def test_one_random_word_is_erased_alone(tmp_path):
+    given = {**SMALL, "styles": ["attribution"], "quality_examples": 0, "words": "random"}
+    rows = build(BuildRecipe(**given, out=str(tmp_path / "random")))
+    asked = json.loads((tmp_path / "random" / "results.json").read_text())["throughput"]["build"]
+    # Each text, and each with its word redacted.
+    assert asked["distinct"] - asked["cached"] == 2 * len(rows)
+    assert len({row["id"] for row in rows}) == len(rows)
+
+
 def test_filtered_replacement_is_counted_with_its_reason(tmp_path, monkeypatch):
     said = iter(["two words", "Negative", "positive."] * 8)
     monkeypatch.setattr(

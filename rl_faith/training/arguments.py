@@ -16,6 +16,7 @@ from trl import ModelConfig
 from rl_faith.errors import RecipeError
 from rl_faith.policies.loading import base_of, load_model
 from rl_faith.recipes import check_arguments, overrides, parse_recipe
+from rl_faith.training.compact import score_trained_tokens
 
 
 def parse_training(
@@ -46,6 +47,7 @@ def parse_training(
 
 def load_training_model(args: TrainingArguments, model_args: ModelConfig) -> PreTrainedModel:
     """The model that a training starts from, adapters merged."""
+    score_trained_tokens()
     name, dtype = model_args.model_name_or_path, model_args.dtype or "float32"
     with nullcontext() if base_of(name) is None else _whole(args):
         return load_model(name, dtype, attention=model_args.attn_implementation)

@@ -19,6 +19,7 @@ from trl import GRPOConfig, ModelConfig, get_peft_config
 
 from rl_faith.errors import RecipeError, exit_on_error
 from rl_faith.policies.chat import TEMPLATE_ARGUMENTS
+from rl_faith.policies.forward import takes_trees
 from rl_faith.policies.loading import base_of, load_tokenizer, resolve
 from rl_faith.recipes import CounterfactualGRPORecipe, GRPORecipe, RewardSpec
 from rl_faith.rows import example_of
@@ -64,6 +65,8 @@ def make_trainer(
     args.chat_template_kwargs = {**TEMPLATE_ARGUMENTS, **(args.chat_template_kwargs or {})}
     name = model_args.model_name_or_path
     model, tokenizer = load_training_model(args, model_args), load_tokenizer(name)
+    if recipe.share_prompts:
+        check_sharing(model)
     if args.use_vllm:
         # What begins with "_" is not pushed to the Hub with the trained model.
         model.name_or_path = _for_engine(name, model, tokenizer, Path(args.output_dir, "_start"))
@@ -76,6 +79,7 @@ def make_trainer(
         processing_class=tokenizer,
         peft_config=get_peft_config(model_args),
         panel=panel,
+        share_prompts=recipe.share_prompts,
     )
     trainer.add_callback(Decisions(prompts, trainer, recipe.refresh_steps))
     trainer.add_callback(SealedCheckpoints(args))
@@ -158,6 +162,15 @@ def check_gathering(args: GRPOConfig) -> None:
         raise RecipeError(
             "grpo: ds3_gather_for_generation is false, but without vLLM the rewards ask the model "
             "in training, with its weights whole; leave it true or set use_vllm"
+        )
+
+
+def check_sharing(model: PreTrainedModel) -> None:
+    """Raise RecipeError where a tree of completions would not be read as they are one by one."""
+    if not takes_trees(model):
+        raise RecipeError(
+            "grpo: share_prompts needs a model whose every layer attends to the whole text and "
+            "takes a mask (attn_implementation sdpa or eager); this one does not: set it to false"
         )
 
 

@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate.utils import gather_object
+from peft import PeftModel
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl import GRPOTrainer
+from trl.models import unwrap_model_for_generation
 
 from rl_faith.cards import add_held_out
 from rl_faith.policies.trainer import live_policy
@@ -14,6 +17,7 @@ from rl_faith.runs import write_json
 from rl_faith.training.carded import Carded
 from rl_faith.training.panel import Panel
 from rl_faith.training.prompts import Prompts
+from rl_faith.training.sharing import group, reading_at, to_end, write_groups
 
 _DECISIONS = "decisions.json"
 
@@ -25,9 +29,10 @@ class FaithfulnessTrainer(Carded, GRPOTrainer):  # type: ignore[misc]
     in any trainer; the metrics are those of `results.json`, for example `eval_faithful_all`.
     """
 
-    def __init__(self, *args: Any, panel: Panel, **more: Any) -> None:
+    def __init__(self, *args: Any, panel: Panel, share_prompts: bool = False, **more: Any) -> None:
         super().__init__(*args, **more)
         self.panel, self.live = panel, live_policy(self, self.processing_class)
+        self._shares = share_prompts
         panel.policy = self.live
         for task in panel.tasks.values():
             self.live.check_labels(task.label_words)
@@ -53,6 +58,60 @@ class FaithfulnessTrainer(Carded, GRPOTrainer):  # type: ignore[misc]
             self.args, self.state, self.control, metrics
         )
         return metrics
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        **more: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        """As GRPOTrainer's; where prompts are shared, each of them is read once."""
+        if not self._shares:
+            read: tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]
+            read = super()._get_per_token_logps_and_entropies(
+                model, input_ids, attention_mask, logits_to_keep, **more
+            )
+            return read
+        causal = _causal(self.accelerator.unwrap_model(model))
+        groups = group(input_ids, attention_mask, logits_to_keep, causal.dtype)
+        with self.accelerator.autocast(), reading_at(causal, groups.places):
+            told = model(
+                input_ids=groups.ids,
+                attention_mask=groups.bias,
+                position_ids=groups.positions,
+                shift_labels=groups.labels,
+                fused_lm_head=True,
+            )
+        return groups.ungrouped(told.log_probs), groups.ungrouped(told.entropy), None
+
+    def _generate_single_turn(
+        self, prompt_ids: list[list[int]], *args: Any, **more: Any
+    ) -> tuple[list[list[int]], Any]:
+        """As GRPOTrainer's; where prompts are shared, completions go on from what was read once."""
+        if not self._shares or self.use_vllm:
+            written: tuple[list[list[int]], Any]
+            written = super()._generate_single_turn(prompt_ids, *args, **more)
+            return written
+        with (
+            unwrap_model_for_generation(
+                self.model_wrapped,
+                self.accelerator,
+                gather_deepspeed3_params=self.args.ds3_gather_for_generation,
+                generation_kwargs=self.generation_kwargs,
+                gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,
+            ) as model,
+            torch.no_grad(),
+        ):
+            pad = self._tokenizer.pad_token_id
+            ids = write_groups(model, prompt_ids, pad, generation_config=self.generation_config)
+        return to_end(ids, self.eos_token_ids), None
+
+
+def _causal(model: Any) -> Any:
+    """The language model inside an adapter."""
+    return model.get_base_model() if isinstance(model, PeftModel) else model
 
 
 class Decisions(TrainerCallback):  # type: ignore[misc]
