@@ -8,6 +8,7 @@ import pytest
 from trl import GRPOConfig, GRPOTrainer
 from trl.generation.vllm_generation import VLLMGeneration
 from trl.models import unwrap_model_for_generation
+from trl.trainer.utils import add_fused_lm_head
 
 from rl_faith.training.rewards import FILLED, RESERVED
 
@@ -84,3 +85,19 @@ def test_all_rewards_are_given_the_very_same_completions():
 
 def test_warning_that_is_kept_back_has_these_words():
     assert "All reward functions returned None" in inspect.getsource(GRPOTrainer)
+
+
+@pytest.mark.parametrize(
+    "name", ["model", "input_ids", "attention_mask", "logits_to_keep", "compute_entropy"]
+)
+def test_log_probabilities_of_completions_are_read_from(name):
+    assert name in parameters(GRPOTrainer._get_per_token_logps_and_entropies)
+
+
+@pytest.mark.parametrize("name", ["_tokenizer", "generation_config", "generation_kwargs"])
+def test_trainer_keeps_for_its_rollouts(name):
+    assert name in assigned(GRPOTrainer.__init__)
+
+
+def test_head_leaves_out_what_is_not_trained_on_where_it_is_told_to():
+    assert "compact = _use_triton(hidden_states.device)" in inspect.getsource(add_fused_lm_head)

@@ -7,6 +7,7 @@ spends most of a step on the same tokens again. A group is laid out as a tree
 Log-probabilities, samples and gradients are the same up to rounding.
 """
 
+import inspect
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
+from peft import PeftModel
+from transformers import DynamicCache, PreTrainedModel
 
 from rl_faith.policies.trees import Ids, Tree, trees
 
@@ -121,8 +123,14 @@ def reading_at(model: PreTrainedModel, places: torch.Tensor) -> Iterator[None]:
         hook.remove()
 
 
+def language_model(model: Any) -> PreTrainedModel:
+    """The model inside an adapter, with the adapter's part in its layers."""
+    causal: PreTrainedModel = model.get_base_model() if isinstance(model, PeftModel) else model
+    return causal
+
+
 def write_groups(
-    model: PreTrainedModel, prompts: Sequence[Sequence[int]], pad: int, **how: Any
+    model: Any, prompts: Sequence[Sequence[int]], pad: int, **how: Any
 ) -> torch.Tensor:
     """Continue prompts, most of which stand there several times.
 
@@ -141,21 +149,24 @@ def write_groups(
     ids = torch.tensor([[pad] * g + list(p) for g, p in zip(gaps, distinct, strict=True)])
     mask = torch.tensor([[0] * g + [1] * (width - g) for g in gaps])
     ids, mask = ids.to(model.device), mask.to(model.device)
-    places = (mask.cumsum(1) - 1).clamp(min=0)
-    past = model(
-        input_ids=ids[:, :-1],
-        attention_mask=mask[:, :-1],
-        position_ids=places[:, :-1],
-        use_cache=True,
-        logits_to_keep=1,
-    ).past_key_values
+    cache = _read(language_model(model), ids[:, :-1], mask[:, :-1])
     which = {prompt: i for i, prompt in enumerate(distinct)}
     order = torch.tensor([which[tuple(prompt)] for prompt in prompts], device=model.device)
-    past.batch_select_indices(order)
+    for kept in cache.values():
+        kept.batch_select_indices(order)
     whole: torch.Tensor = model.generate(
-        input_ids=ids[order], attention_mask=mask[order], past_key_values=past, **how
+        input_ids=ids[order], attention_mask=mask[order], **cache, **how
     )
     return whole[:, width:]
+
+
+def _read(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor) -> dict[str, DynamicCache]:
+    """Keys and values of prompts, under the name by which this transformers takes them."""
+    takes = inspect.signature(model.forward).parameters
+    cache = {"cache" if "cache" in takes else "past_key_values": DynamicCache(config=model.config)}
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    model(ids, mask, position_ids=positions, use_cache=True, logits_to_keep=1, **cache)
+    return cache
 
 
 def to_end(ids: torch.Tensor, ends: Sequence[int]) -> list[list[int]]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from accelerate.utils import gather_object
-from peft import PeftModel
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl import GRPOTrainer
 from trl.models import unwrap_model_for_generation
@@ -17,7 +16,13 @@ from rl_faith.runs import write_json
 from rl_faith.training.carded import Carded
 from rl_faith.training.panel import Panel
 from rl_faith.training.prompts import Prompts
-from rl_faith.training.sharing import group, reading_at, to_end, write_groups
+from rl_faith.training.sharing import (
+    group,
+    language_model,
+    reading_at,
+    to_end,
+    write_groups,
+)
 
 _DECISIONS = "decisions.json"
 
@@ -74,7 +79,7 @@ class FaithfulnessTrainer(Carded, GRPOTrainer):  # type: ignore[misc]
                 model, input_ids, attention_mask, logits_to_keep, **more
             )
             return read
-        causal = _causal(self.accelerator.unwrap_model(model))
+        causal = language_model(self.accelerator.unwrap_model(model))
         groups = group(input_ids, attention_mask, logits_to_keep, causal.dtype)
         with self.accelerator.autocast(), reading_at(causal, groups.places):
             told = model(
@@ -107,11 +112,6 @@ class FaithfulnessTrainer(Carded, GRPOTrainer):  # type: ignore[misc]
             pad = self._tokenizer.pad_token_id
             ids = write_groups(model, prompt_ids, pad, generation_config=self.generation_config)
         return to_end(ids, self.eos_token_ids), None
-
-
-def _causal(model: Any) -> Any:
-    """The language model inside an adapter."""
-    return model.get_base_model() if isinstance(model, PeftModel) else model
 
 
 class Decisions(TrainerCallback):  # type: ignore[misc]
