@@ -136,7 +136,8 @@ def _sources(
         chosen = leading_words(policy, task, examples, predictions, erased)
     if plan.recipe.words == "random":
         chosen = {k: _as_many(c, erased[k], f"{plan.recipe.seed}-{k}") for k, c in chosen.items()}
-    return find_sources(policy, task, examples, predictions, chosen)
+    styles = [style for style, _ in plan.wanted]
+    return find_sources(policy, task, examples, predictions, chosen, styles)
 
 
 def _top(found: list[Influence] | Unanswered) -> list[Influence] | Unanswered:

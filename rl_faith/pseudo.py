@@ -3,7 +3,7 @@
 Doi et al. 2025, section 3.1, for one word; several are taken in order of influence (ours).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rl_faith.erasure import Influence
@@ -61,8 +61,11 @@ def find_sources(
     examples: Sequence[Example],
     predictions: Mapping[str, Answer],
     chosen: Mapping[str, Sequence[Influence] | Unanswered],
+    styles: Iterable[Style],
 ) -> dict[str, Source | Unanswered]:
     """Ask the model for the replacements of the chosen words, all in one call.
+
+    Only counterfactuals need them; without that style nothing is asked.
 
     Args:
         policy: Whose predictions are explained.
@@ -70,11 +73,13 @@ def find_sources(
         examples: Each with an id of its own.
         predictions: On the unedited inputs, by example id.
         chosen: The words that each explanation shall be about, or why it has none, by example id.
+        styles: Of the explanations.
     """
+    replaces = any(style.name == "counterfactual" for style in styles)
     asked = {
         (e.id, word.position): replacement_question(task, e, decided, word.position)
         for e in examples
-        if isinstance(decided := predictions[e.id], Prediction)
+        if replaces and isinstance(decided := predictions[e.id], Prediction)
         for word in _known(chosen[e.id])
     }
     said = policy.generate(list(asked.values()), max_new_tokens=_WORD_TOKENS)

@@ -208,6 +208,7 @@ def test_one_random_word_is_erased_alone(tmp_path):
     asked = json.loads((tmp_path / "random" / "results.json").read_text())["throughput"]["build"]
     # Each text, and each with its word redacted.
     assert asked["distinct"] - asked["cached"] == 2 * len(rows)
+    assert asked["replies"] == 0  # replacements are for counterfactuals
     assert len({row["id"] for row in rows}) == len(rows)
 
 

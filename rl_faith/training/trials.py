@@ -47,13 +47,14 @@ def erasure_trials(recipe: GRPORecipe, task: Task, policy: Policy) -> list[Trial
     erased = erase(policy, task, drawn, predictions)
     ends = {key: pair for key, words in erased.items() if (pair := _ends(words))}
     examples = [e for e in drawn if e.id in ends]
+    styles = [load_style(name) for name in recipe.styles]
     sources = [
         find_sources(
-            policy, task, examples, predictions, {k: [pair[end]] for k, pair in ends.items()}
+            policy, task, examples, predictions, {k: [p[end]] for k, p in ends.items()}, styles
         )
         for end in (0, 1)
     ]
-    wanted = [(load_style(s), cast(Budget, b)) for s in recipe.styles for b in recipe.budgets]
+    wanted = [(style, cast(Budget, b)) for style in styles for b in recipe.budgets]
     trials = [
         _trial(task, example, predictions[example.id], how, [of[example.id] for of in sources])
         for example in examples
