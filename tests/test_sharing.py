@@ -128,3 +128,9 @@ def test_model_that_sees_a_window_only_is_refused(model):
     )
     with pytest.raises(RecipeError, match="share_prompts needs a model whose every layer"):
         check_sharing(SimpleNamespace(config=config))
+
+
+def test_weights_in_pieces_are_refused(model, monkeypatch):
+    monkeypatch.setattr("rl_faith.training.grpo.is_deepspeed_zero3_enabled", lambda: True)
+    with pytest.raises(RecipeError, match="ZeRO-3 divides them"):
+        check_sharing(model)

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from accelerate import PartialState
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import GRPOConfig, ModelConfig, get_peft_config
 
 from rl_faith.errors import RecipeError, exit_on_error
@@ -167,6 +168,11 @@ def check_gathering(args: GRPOConfig) -> None:
 
 def check_sharing(model: PreTrainedModel) -> None:
     """Raise RecipeError where a tree of completions would not be read as they are one by one."""
+    if is_deepspeed_zero3_enabled():
+        raise RecipeError(
+            "grpo: share_prompts is for weights that are whole on every process, and ZeRO-3 divides "
+            "them; use ZeRO-2 or set it to false"
+        )
     if not takes_trees(model):
         raise RecipeError(
             "grpo: share_prompts needs a model whose every layer attends to the whole text and "

@@ -32,12 +32,15 @@ class FaithfulnessTrainer(Carded, GRPOTrainer):  # type: ignore[misc]
 
     `eval_strategy`, `eval_on_start`, `metric_for_best_model` and `load_best_model_at_end` work as
     in any trainer; the metrics are those of `results.json`, for example `eval_faithful_all`.
+
+    Attributes:
+        share_prompts: Whether each prompt is read once for its group (see `sharing`).
     """
 
     def __init__(self, *args: Any, panel: Panel, share_prompts: bool = False, **more: Any) -> None:
         super().__init__(*args, **more)
         self.panel, self.live = panel, live_policy(self, self.processing_class)
-        self._shares = share_prompts
+        self.share_prompts = share_prompts
         panel.policy = self.live
         for task in panel.tasks.values():
             self.live.check_labels(task.label_words)
@@ -73,7 +76,7 @@ class FaithfulnessTrainer(Carded, GRPOTrainer):  # type: ignore[misc]
         **more: Any,
     ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
         """As GRPOTrainer's; where prompts are shared, each of them is read once."""
-        if not self._shares:
+        if not self.share_prompts:
             read: tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]
             read = super()._get_per_token_logps_and_entropies(
                 model, input_ids, attention_mask, logits_to_keep, **more
@@ -95,7 +98,7 @@ class FaithfulnessTrainer(Carded, GRPOTrainer):  # type: ignore[misc]
         self, prompt_ids: list[list[int]], *args: Any, **more: Any
     ) -> tuple[list[list[int]], Any]:
         """As GRPOTrainer's; where prompts are shared, completions go on from what was read once."""
-        if not self._shares or self.use_vllm:
+        if not self.share_prompts or self.use_vllm:
             written: tuple[list[list[int]], Any]
             written = super()._generate_single_turn(prompt_ids, *args, **more)
             return written
