@@ -170,8 +170,8 @@ def check_sharing(model: PreTrainedModel) -> None:
     """Raise RecipeError where a tree of completions would not be read as they are one by one."""
     if is_deepspeed_zero3_enabled():
         raise RecipeError(
-            "grpo: share_prompts is for weights that are whole on every process, and ZeRO-3 divides "
-            "them; use ZeRO-2 or set it to false"
+            "grpo: share_prompts is for weights that are whole on every process, and ZeRO-3 "
+            "divides them; use ZeRO-2 or set it to false"
         )
     if not takes_trees(model):
         raise RecipeError(
