@@ -69,10 +69,10 @@ phi() {
     mapfile -t s < <(less --examples_per_task 480)
     run sft phi-predictions --data "$data" --model_name_or_path "$model" \
         --output_dir "$out/phi-predictions" "${s[@]}"
-    mapfile -t s < <(less "${few[@]}" --examples_per_task 250)
+    mapfile -t s < <(less "${few[@]}" --examples_per_task 250 --pool_per_cell 240)
     run build phi-build --data "$data" --model_name_or_path "$out/phi-predictions" \
         --out "$out/phi-build" "${s[@]}"
-    mapfile -t s < <(less --replay_predictions 200)
+    mapfile -t s < <(less --replay_predictions 160)
     run sft phi-sft --model_name_or_path "$out/phi-predictions" --build "$out/phi-build" \
         --output_dir "$out/phi-sft" "${s[@]}"
     mapfile -t s < <(less --interventions user_bias --held_out_examples 0 --eval_strategy no \
