@@ -51,9 +51,9 @@ self_consistency() {
     for kind in rl sft-rl; do
         start=formats
         [ "$kind" = rl ] || start=sft
-        mapfile -t s < <(less "${few[@]}" --examples_per_task 400 --held_out_examples 0 \
+        mapfile -t s < <(less "${few[@]}" --examples_per_task 240 --held_out_examples 0 \
             --eval_strategy no --eval_on_start false --max_completion_length 16 \
-            --per_device_train_batch_size 128 --max_steps 50)
+            --per_device_train_batch_size 64 --max_steps 60)
         run grpo grpo-self-consistency --data "$data" --model_name_or_path "$out/$start" \
             --output_dir "$out/$kind" "${s[@]}"
     done
