@@ -59,8 +59,8 @@ self_consistency() {
     done
     mapfile -t s < <(less "${few[@]}" --examples_per_task 250 --ceiling_examples 40 \
         --max_new_tokens 16)
-    run evaluate evaluate --data "$data" --out "$out/evaluate" --models "predictions=$out/predictions" \
-        "formats=$out/formats" "sft=$out/sft" "rl=$out/rl" "sft-rl=$out/sft-rl" "${s[@]}"
+    run evaluate evaluate --data "$data" --out "$out/evaluate" --models "formats=$out/formats" \
+        "sft=$out/sft" "rl=$out/rl" "sft-rl=$out/sft-rl" "${s[@]}"
     report evaluate formats
 }
 
@@ -79,7 +79,7 @@ phi() {
         --eval_on_start false --per_device_train_batch_size 64 --num_generations 8 --max_steps 50)
     run grpo grpo-phi --model_name_or_path "$out/phi-sft" --pool "$out/phi-build" \
         --output_dir "$out/grpo-phi" "${s[@]}"
-    mapfile -t s < <(less "${few[@]}" --examples_per_task 100)
+    mapfile -t s < <(less "${few[@]}" --examples_per_task 84)
     run evaluate phi-evaluate --data "$data" --out "$out/phi-evaluate" "${s[@]}" \
         --models "predictions=$out/phi-predictions" "sft=$out/phi-sft" "rl=$out/grpo-phi"
     report phi-evaluate sft
