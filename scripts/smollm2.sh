@@ -53,7 +53,7 @@ self_consistency() {
         [ "$kind" = rl ] || start=sft
         mapfile -t s < <(less "${few[@]}" --examples_per_task 240 --held_out_examples 0 \
             --eval_strategy no --eval_on_start false --max_completion_length 16 \
-            --per_device_train_batch_size 64 --max_steps 60)
+            --per_device_train_batch_size 64 --max_steps 45)
         run grpo grpo-self-consistency --data "$data" --model_name_or_path "$out/$start" \
             --output_dir "$out/$kind" "${s[@]}"
     done
@@ -76,10 +76,12 @@ phi() {
     run sft phi-sft --model_name_or_path "$out/phi-predictions" --build "$out/phi-build" \
         --output_dir "$out/phi-sft" "${s[@]}"
     mapfile -t s < <(less --interventions user_bias --held_out_examples 0 --eval_strategy no \
-        --eval_on_start false --per_device_train_batch_size 64 --num_generations 8 --max_steps 50)
+        --eval_on_start false --per_device_train_batch_size 64 --num_generations 8 --max_steps 40 \
+        --learning_rate 5e-4)
     run grpo grpo-phi --model_name_or_path "$out/phi-sft" --pool "$out/phi-build" \
         --output_dir "$out/grpo-phi" "${s[@]}"
-    mapfile -t s < <(less "${few[@]}" --examples_per_task 84)
+    mapfile -t s < <(less "${few[@]}" --examples_per_task 84 \
+        --tasks esnli social_iqa strategyqa)
     run evaluate phi-evaluate --data "$data" --out "$out/phi-evaluate" "${s[@]}" \
         --models "predictions=$out/phi-predictions" "sft=$out/phi-sft" "rl=$out/grpo-phi"
     report phi-evaluate sft
