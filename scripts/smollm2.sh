@@ -76,7 +76,7 @@ phi() {
     run sft phi-sft --model_name_or_path "$out/phi-predictions" --build "$out/phi-build" \
         --output_dir "$out/phi-sft" "${s[@]}"
     mapfile -t s < <(less --interventions user_bias --held_out_examples 0 --eval_strategy no \
-        --eval_on_start false --per_device_train_batch_size 64 --num_generations 8 --max_steps 40 \
+        --eval_on_start false --per_device_train_batch_size 64 --num_generations 8 --max_steps 36 \
         --learning_rate 5e-4)
     run grpo grpo-phi --model_name_or_path "$out/phi-sft" --pool "$out/phi-build" \
         --output_dir "$out/grpo-phi" "${s[@]}"
