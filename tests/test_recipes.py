@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from rl_faith.errors import RecipeError, RLFaithError
+from rl_faith.interventions import load_intervention
 from rl_faith.recipes import (
     COUNTERFACTUAL,
     STAGES,
@@ -17,7 +18,8 @@ from rl_faith.recipes import (
     parse_recipe,
 )
 
-RECIPES = sorted(Path("recipes").rglob("*.yaml"))
+RECIPES = sorted(Path("recipes").glob("*/*.yaml"))
+INTERVENTIONS = sorted(Path("recipes").glob("*/interventions/*.yaml"))
 BUILD = {"stage": "build", "out": "o", "model_name_or_path": "toy"}
 EVALUATE = {"stage": "evaluate", "out": "o", "models": ["a=toy"]}
 SFT = {"stage": "sft", "model_name_or_path": "toy", "output_dir": "o"}
@@ -56,6 +58,11 @@ def test_there_are_recipes():
 @pytest.mark.parametrize("path", RECIPES, ids=str)
 def test_shipped_recipe_passes_the_check(path):
     assert check_recipe(path) == yaml.safe_load(path.read_text())["stage"]
+
+
+@pytest.mark.parametrize("path", INTERVENTIONS, ids=str)
+def test_shipped_intervention_goes_by_the_name_of_its_kind(path):
+    assert load_intervention(str(path)).name == yaml.safe_load(path.read_text())["kind"]
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=str)
