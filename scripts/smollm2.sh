@@ -82,8 +82,10 @@ phi() {
         --output_dir "$out/grpo-phi" "${s[@]}"
     mapfile -t s < <(less "${few[@]}" --examples_per_task 84 \
         --tasks esnli social_iqa strategyqa)
-    run evaluate phi-evaluate --data "$data" --out "$out/phi-evaluate" "${s[@]}" \
-        --models "predictions=$out/phi-predictions" "sft=$out/phi-sft" "rl=$out/grpo-phi"
+    local models=("sft=$out/phi-sft" "rl=$out/grpo-phi")
+    [ -n "$small" ] || models=("predictions=$out/phi-predictions" "${models[@]}")
+    run evaluate phi-evaluate --data "$data" --out "$out/phi-evaluate" --models "${models[@]}" \
+        "${s[@]}"
     report phi-evaluate sft
 }
 
