@@ -57,7 +57,7 @@ self_consistency() {
         run grpo grpo-self-consistency --data "$data" --model_name_or_path "$out/$start" \
             --output_dir "$out/$kind" "${s[@]}"
     done
-    mapfile -t s < <(less "${few[@]}" --examples_per_task 250 --ceiling_examples 40 \
+    mapfile -t s < <(less "${few[@]}" --examples_per_task 250 --ceiling_examples 0 \
         --max_new_tokens 16)
     run evaluate evaluate --data "$data" --out "$out/evaluate" --models "formats=$out/formats" \
         "sft=$out/sft" "rl=$out/rl" "sft-rl=$out/sft-rl" "${s[@]}"
