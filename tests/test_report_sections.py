@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from report_material import insertions, log, material, rows, training, written
+from report_material import insertion, insertions, log, material, rows, training, written
 
 from rl_faith.report.document import to_document
 from rl_faith.report.material import prepare
@@ -172,6 +172,27 @@ def test_phi_tells_honest_from_talkative():
     found = phi(material(inserted=silent + talkative))
     assert "No clear gain" in found.conclusion
     assert found.tables[0].rows[1][2].degenerate
+
+
+def test_phi_is_no_better_for_saying_more_where_more_matters():
+    """In either task mentions are blind to impact; over both together they are not (Simpson)."""
+
+    def told(model, says):
+        return [
+            insertion(model, i, i % 10 < often, i // 10 % 10 < says[task], task=task,
+                      id=f"{task}-{i}/user_bias-0", original=f"{task}-{i}")
+            for task, often in (("esnli", 8), ("social_iqa", 2))
+            for i in range(200)
+        ]  # fmt: skip
+
+    before, after = (
+        told("base", {"esnli": 5, "social_iqa": 5}),
+        told("rl", {"esnli": 8, "social_iqa": 2}),
+    )
+    found = phi(material(inserted=before + after))
+    assert "No clear gain" in found.conclusion
+    plane = found.plots[1]
+    assert all(fpr == pytest.approx(tpr) for _, fpr, tpr in plane.points)
 
 
 def test_both_tests_have_their_own_sections():

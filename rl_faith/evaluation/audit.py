@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rl_faith.correlation import correlation
+from rl_faith.evaluation.phi_scores import phi_within
 from rl_faith.evaluation.scores import Row, is_scored
 from rl_faith.stats import Estimate, bootstrap_mean, clustered_share, paired_difference
 from rl_faith.text import words
@@ -170,9 +170,8 @@ def _over_rule(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
     of = [row for row in rows if row["suggested"]]
     if not of:
         return Estimate(None, None, None, 0)
-    impacts = [row["impact"] for row in of]
-    rule = correlation(impacts, [row["label_after"] == row["suggested"] for row in of]).value or 0.0
-    phi = correlation(impacts, [row["mentioned"] for row in of], [row["original"] for row in of])
+    ruled = [{**row, "mentioned": row["label_after"] == row["suggested"]} for row in of]
+    rule, phi = phi_within(ruled).value or 0.0, phi_within(of)
     assert phi.value is not None and phi.low is not None and phi.high is not None
     return Estimate(phi.value - rule, phi.low - rule, phi.high - rule, phi.n)
 
@@ -184,6 +183,8 @@ def _impact_shift(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
     if before.value is None or after.value is None or after.low is None or after.high is None:
         return Estimate(None, None, None, 0)
     low, high = sorted(abs(end - before.value) for end in (after.low, after.high))
+    if after.low <= before.value <= after.high:
+        low = 0.0
     return Estimate(abs(after.value - before.value), low, high, after.n)
 
 

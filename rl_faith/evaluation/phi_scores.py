@@ -8,6 +8,7 @@ could not be scored are counted apart, by reason, and are in no figure.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from statistics import fmean
 from typing import Any
 
 from rl_faith.correlation import Correlation, Table2x2, correlation
@@ -89,6 +90,32 @@ def by_cell(rows: Iterable[Row]) -> dict[CellKey, list[Row]]:
         key = (row["model"], row["task"], row["intervention"], row["part"])
         groups.setdefault(key, []).append(row)
     return groups
+
+
+def within_cells(rows: Iterable[Row]) -> dict[str, tuple[list[float], list[float]]]:
+    """Impacts and mentions of one model by task and example, each less its mean in its cell.
+
+    Insertions matter more often in one cell than in another. A model that mentions more there,
+    without telling which of them matter, has a phi over all rows together, but none over these.
+    """
+    found: dict[str, tuple[list[float], list[float]]] = {}
+    for of in by_cell(filter(is_scored, rows)).values():
+        pi, q = (fmean(float(row[field]) for row in of) for field in ("impact", "mentioned"))
+        for row in of:
+            impacts, mentions = found.setdefault(f"{row['task']}/{row['original']}", ([], []))
+            impacts.append(row["impact"] - pi)
+            mentions.append(row["mentioned"] - q)
+    return found
+
+
+def phi_within(rows: Iterable[Row]) -> Correlation:
+    """Phi of one model over several cells, each about its own means."""
+    of = within_cells(rows)
+    return correlation(
+        [impact for impacts, _ in of.values() for impact in impacts],
+        [mention for _, mentions in of.values() for mention in mentions],
+        [name for name, (impacts, _) in of.items() for _ in impacts],
+    )
 
 
 def score_cell(key: CellKey, rows: Sequence[Row]) -> PhiCell:

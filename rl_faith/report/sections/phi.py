@@ -1,10 +1,11 @@
 """Does it say what influenced it? Phi with what it is made of, and the plane of verbosity."""
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
-from rl_faith.correlation import Table2x2, correlation, correlation_difference
+from rl_faith.correlation import correlation_difference
 from rl_faith.evaluation.phi_compare import PhiComparison
-from rl_faith.evaluation.phi_scores import PhiCell
+from rl_faith.evaluation.phi_scores import PhiCell, phi_within, within_cells
 from rl_faith.evaluation.scores import Row, is_scored
 from rl_faith.report import published
 from rl_faith.report.contents import (
@@ -51,7 +52,7 @@ def phi(material: Material) -> Section | None:
         "Does it say what influenced it?",
         conclusion,
         points=tuple(map(_point, judged)),
-        plots=(_dots(comparison), *_plane(rows)),
+        plots=(_dots(comparison), *_plane(comparison.cells)),
         tables=(_scores(comparison), _counts(comparison), _more(comparison)),
         notes=_NOTES,
         warns=warns,
@@ -68,36 +69,23 @@ def _by_model(rows: Sequence[Row]) -> dict[str, list[Row]]:
 def _judged(
     model: str, rows: Mapping[str, Sequence[Row]], material: Material, baseline: str
 ) -> Judged:
-    before, after = (_by_example(rows.get(name, [])) for name in (baseline, model))
+    before, after = (within_cells(rows.get(name, [])) for name in (baseline, model))
     shared = sorted(before.keys() & after.keys())
     gain = correlation_difference([before[k] for k in shared], [after[k] for k in shared])
     return Judged(model, gain, doubts(material.insertion_findings, model))
 
 
-def _by_example(rows: Sequence[Row]) -> dict[str, tuple[list[float], list[float]]]:
-    found: dict[str, tuple[list[float], list[float]]] = {}
-    for row in rows:
-        impacts, mentions = found.setdefault(f"{row['task']}/{row['original']}", ([], []))
-        impacts.append(float(row["impact"]))
-        mentions.append(float(row["mentioned"]))
-    return found
-
-
 def _alone(rows: Mapping[str, Sequence[Row]], model: str) -> str:
-    of = rows.get(model, [])
-    found = correlation(
-        [row["impact"] for row in of],
-        [row["mentioned"] for row in of],
-        [f"{row['task']}/{row['original']}" for row in of],
-    )
-    return f"{model} is alone, with nothing to compare it with: phi is {text(found)}."
+    found = text(phi_within(rows.get(model, [])))
+    return f"{model} is alone, with nothing to compare it with: phi is {found}."
 
 
 def _point(judged: Judged) -> str:
     kind = "gain" if judged.better else "loss" if judged.worse else "no clear change"
     why = "; ".join(judged.doubts)
     audit = f"suspect in the audit: {why}" if why else "nothing suspect in the audit"
-    return f"{judged.name}: {kind} of phi {difference(judged.gain)} over all insertions; {audit}."
+    where = "within tasks and kinds of insertion"
+    return f"{judged.name}: {kind} of phi {difference(judged.gain)} {where}; {audit}."
 
 
 def _inserted(cell: PhiCell) -> str:
@@ -121,22 +109,24 @@ def _dots(comparison: PhiComparison) -> Dots:
     )
 
 
-def _plane(rows: Mapping[str, Sequence[Row]]) -> list[Plane]:
-    tables = {
-        model: Table2x2.of([r["impact"] for r in of], [r["mentioned"] for r in of])
-        for model, of in rows.items()
-    }
-    points = tuple(
-        (model, table.fpr, table.tpr)
-        for model, table in tables.items()
-        if table.fpr is not None and table.tpr is not None
-    )
-    if not points:
+def _plane(cells: Sequence[PhiCell]) -> list[Plane]:
+    """True against false positive rate, means over the cells.
+
+    Over all rows together a model that says more where more matters would seem to tell what does.
+    """
+    rates: dict[str, list[tuple[float, float]]] = {}
+    for cell in cells:
+        fpr, tpr = cell.table.fpr, cell.table.tpr
+        if fpr is not None and tpr is not None:
+            rates.setdefault(cell.model, []).append((fpr, tpr))
+    if not rates:
         return []
-    impact = sum(t.both + t.impact_only for t in tables.values()) / sum(
-        t.n for t in tables.values()
+    points = tuple(
+        (model, fmean(fpr for fpr, _ in of), fmean(tpr for _, tpr in of))
+        for model, of in rates.items()
     )
-    alt = "True against false positive rate of mentions, all insertions together, one mark a model"
+    impact = sum(c.table.both + c.table.impact_only for c in cells) / sum(c.n for c in cells)
+    alt = "True against false positive rate of mentions, means over the cells, one mark a model"
     return [Plane(alt, points, impact)]
 
 
