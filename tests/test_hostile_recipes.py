@@ -135,8 +135,13 @@ def test_what_yaml_cannot_hold_is_no_yaml(text):
 
 def test_mappings_that_merge_one_another_do_not_fill_the_memory():
     levels = [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}" for i in range(1, 20)]
-    with pytest.raises(ValueError, match="more than 1000 keys"):
-        read_yaml("\n".join(["a0: &a0 {b: 1, c: 2}", *levels]))
+    # PyYAML before 6.0.4 keeps every copy of a key, which the limit ends; since then it keeps one.
+    try:
+        told = read_yaml("\n".join(["a0: &a0 {b: 1, c: 2}", *levels]))
+    except ValueError as error:
+        assert "more than 1000 keys" in str(error)
+    else:
+        assert told["a19"] == {"b": 1, "c": 2}
 
 
 def test_lists_that_hold_one_another_are_told_in_a_short_sentence(tmp_path):
