@@ -14,7 +14,8 @@ def prediction_stability(
 
     Nothing that a single reply says changes it, so all replies to one prompt earn the same and a
     group-relative advantage does not see it. It is there to be logged, to set a threshold on, and
-    for trainers that compare across prompts; what holds decisions in place within GRPO is `beta`.
+    for trainers that compare across prompts; what holds decisions in place within GRPO is
+    `replay_predictions` in the recipe.
 
     Args:
         questions: The label question about each unedited input.

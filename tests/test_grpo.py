@@ -235,7 +235,8 @@ def test_refresh_takes_the_decisions_anew(trainer, decided, drifted):
 
 def test_decisions_are_kept_with_the_checkpoint(trained):
     kept = json.loads((trained / "checkpoint-2/decisions.json").read_text())
-    assert kept["initial"] == kept["current"]
+    first = [[key, max(told, key=told.get)] for key, told in kept["initial"]]
+    assert first == kept["current"]
     assert len(kept["current"]) == 3 * 6
 
 

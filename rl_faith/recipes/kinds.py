@@ -177,6 +177,9 @@ class GRPORecipe:
         held_out_examples: Further ones of the training split, by which the run is watched and its
             best checkpoint chosen.
         refresh_steps: Take the predictions in the prompts anew every so many steps; 0 for never.
+        replay_predictions: Decisions of the policy before the training that every process replays
+            at every step, so that they stay what they were while explanations change; 0 for none.
+        replay_coef: What their mean cross-entropy counts beside TRL's loss.
         share_prompts: Read each prompt once for all of its completions, in rollouts (without vLLM)
             and in the loss: the same figures in a fraction of the time where prompts are long and
             completions short. For models that attend to the whole text by sdpa or eager attention.
@@ -192,6 +195,8 @@ class GRPORecipe:
     examples_per_task: int = 5_000
     held_out_examples: int = 100
     refresh_steps: int = 0
+    replay_predictions: int = 0
+    replay_coef: float = 1.0
     share_prompts: bool = False
 
 
@@ -291,6 +296,8 @@ class CounterfactualGRPORecipe:
         held_out_examples: Insertions of the pool that the run is watched by and not trained on;
             all of those that share an example are held out together.
         refresh_steps: As in `GRPORecipe`.
+        replay_predictions: As in `GRPORecipe`.
+        replay_coef: As in `GRPORecipe`.
         share_prompts: As in `GRPORecipe`.
     """
 
@@ -303,6 +310,8 @@ class CounterfactualGRPORecipe:
     interventions: list[str] | None = None
     held_out_examples: int = 200
     refresh_steps: int = 0
+    replay_predictions: int = 0
+    replay_coef: float = 1.0
     share_prompts: bool = False
 
 

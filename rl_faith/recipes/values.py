@@ -25,6 +25,7 @@ _AT_LEAST = {
     "replay_predictions": 0,
     "held_out_examples": 0,
     "refresh_steps": 0,
+    "replay_coef": 0,
     "pool_per_cell": 2,
 }
 
@@ -55,7 +56,7 @@ def check_values(path: str | Path, recipe: type, raw: Mapping[str, Any], given: 
 
 def flaw(name: str, value: Any) -> str:
     """Say what is wrong with a value of the right type; "" if nothing is."""
-    if isinstance(value, int) and value < _AT_LEAST.get(name, value):
+    if isinstance(value, (int, float)) and value < _AT_LEAST.get(name, value):
         return f"{name} is {shown(value)}; it must be at least {_AT_LEAST[name]}"
     if name == "rewards":
         return _reward_flaw(value)

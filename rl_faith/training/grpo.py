@@ -19,7 +19,7 @@ from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import GRPOConfig, ModelConfig, get_peft_config
 
 from rl_faith.errors import RecipeError, exit_on_error
-from rl_faith.policies.chat import TEMPLATE_ARGUMENTS
+from rl_faith.policies.chat import TEMPLATE_ARGUMENTS, Chat
 from rl_faith.policies.forward import takes_trees
 from rl_faith.policies.loading import base_of, load_tokenizer, resolve
 from rl_faith.recipes import CounterfactualGRPORecipe, GRPORecipe, RewardSpec
@@ -34,6 +34,7 @@ from rl_faith.training.disclosure_panel import DisclosurePanel
 from rl_faith.training.insertion_data import insertion_rows
 from rl_faith.training.panel import Panel, VerdictPanel
 from rl_faith.training.prompts import Ask, Prompts, explanation_rows, split_examples
+from rl_faith.training.replay import Replay
 from rl_faith.training.rewards import Batch, Reward, load_reward
 from rl_faith.training.trainer import Decisions, FaithfulnessTrainer
 
@@ -81,10 +82,21 @@ def make_trainer(
         peft_config=get_peft_config(model_args),
         panel=panel,
         share_prompts=recipe.share_prompts,
+        replay=_replay(recipe, prompts, tokenizer),
     )
     trainer.add_callback(Decisions(prompts, trainer, recipe.refresh_steps))
     trainer.add_callback(SealedCheckpoints(args))
     return trainer
+
+
+def _replay(
+    recipe: GRPORecipe | CounterfactualGRPORecipe,
+    prompts: Prompts,
+    tokenizer: PreTrainedTokenizerBase,
+) -> Replay | None:
+    if not recipe.replay_predictions:
+        return None
+    return Replay(prompts.replayed, Chat(tokenizer), recipe.replay_predictions, recipe.replay_coef)
 
 
 def _test(recipe: GRPORecipe | CounterfactualGRPORecipe, seed: int) -> tuple[Prompts, Panel]:

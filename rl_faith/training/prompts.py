@@ -1,5 +1,6 @@
 """The prompts of the GRPO stage: they hold the policy's own decisions, which can be taken anew."""
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -10,7 +11,7 @@ from datasets import Dataset
 
 from rl_faith.explaining import predict_labels
 from rl_faith.policies import Policy
-from rl_faith.questions import Conversation, Prediction, to_chat
+from rl_faith.questions import Conversation, Prediction, Question, to_chat
 from rl_faith.recipes import GRPORecipe
 from rl_faith.rows import example_of
 from rl_faith.tasks import Example, Task, load_examples
@@ -34,7 +35,7 @@ class Prompts:
     ) -> None:
         self._tasks, self._ask = tasks, ask
         self._examples = {(row["task"], row["id"]): example_of(row) for row in rows}
-        self._initial: dict[Key, str] = {}
+        self._initial: dict[Key, Prediction] = {}
         # Until the policy has been asked; no such row is ever read.
         self._decided = {key: e.gold for key, e in self._examples.items()}
         self.dataset = Dataset.from_list([dict(row) for row in rows]).with_transform(self._write)
@@ -48,25 +49,42 @@ class Prompts:
         """Ask the policy for its decisions; every process asks about its share."""
         state = PartialState()
         mine = list(self._examples.items())[state.process_index :: state.num_processes]
-        found: list[tuple[Key, str]] = []
+        found: list[tuple[Key, Prediction]] = []
         for task in self._tasks.values():
             answers = predict_labels(policy, task, [e for (t, _), e in mine if t == task.name])
             found += [
-                ((task.name, key), answer.label)
+                ((task.name, key), answer)
                 for key, answer in answers.items()
                 if isinstance(answer, Prediction)
             ]
-        self._decided.update(gather_object(found))
-        self._initial = self._initial or dict(self._decided)
+        answered: list[tuple[Key, Prediction]] = gather_object(found)
+        self._decided.update((key, answer.label) for key, answer in answered)
+        self._initial = self._initial or dict(answered)
 
-    def decisions(self) -> dict[str, list[tuple[Key, str]]]:
-        """The first and the current decisions, ready for JSON."""
-        return {"initial": list(self._initial.items()), "current": list(self._decided.items())}
+    def replayed(self, n: int) -> list[tuple[Question, str]]:
+        """Draw `n` questions, each with a label from the policy's first distribution over them.
 
-    def load(self, kept: Mapping[str, Sequence[tuple[Key, str]]]) -> None:
+        By the state of `random`, which is in the trainer's checkpoints and differs by process.
+        """
+        drawn = random.choices(list(self._initial), k=n)
+        return [(self._ask_again(key), _label_from(self._initial[key])) for key in drawn]
+
+    def decisions(self) -> dict[str, list[tuple[Key, Any]]]:
+        """The first log-probabilities of the labels and the current decisions, ready for JSON."""
+        first = [(key, dict(answer.logprobs)) for key, answer in self._initial.items()]
+        return {"initial": first, "current": list(self._decided.items())}
+
+    def load(self, kept: Mapping[str, Sequence[tuple[Key, Any]]]) -> None:
         """Take what `decisions` has told."""
-        self._initial = {(task, key): label for (task, key), label in kept["initial"]}
+        self._initial = {(task, key): Prediction(told) for (task, key), told in kept["initial"]}
         self._decided = {(task, key): label for (task, key), label in kept["current"]}
+
+    def _ask_again(self, key: Key) -> Question:
+        return self._tasks[key[0]].ask(self._examples[key])
+
+    def _first(self, key: Key) -> str:
+        first = self._initial.get(key)
+        return first.label if first else ""
 
     def _write(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         rows = [
@@ -78,9 +96,14 @@ class Prompts:
         return {
             **batch,
             "prediction": predictions,
-            "initial_prediction": [self._initial.get(key, "") for key in keys],
+            "initial_prediction": [self._first(key) for key in keys],
             "prompt": [to_chat(conversation) for conversation in asked],
         }
+
+
+def _label_from(answer: Prediction) -> str:
+    labels = list(answer.logprobs)
+    return random.choices(labels, weights=[answer.probability(label) for label in labels])[0]
 
 
 def split_examples(

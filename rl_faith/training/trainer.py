@@ -16,6 +16,7 @@ from rl_faith.runs import write_json
 from rl_faith.training.carded import Carded
 from rl_faith.training.panel import Panel
 from rl_faith.training.prompts import Prompts
+from rl_faith.training.replay import Replay
 from rl_faith.training.sharing import (
     group,
     language_model,
@@ -35,12 +36,20 @@ class FaithfulnessTrainer(Carded, GRPOTrainer):  # type: ignore[misc]
 
     Attributes:
         share_prompts: Whether each prompt is read once for its group (see `sharing`).
+        replay: What keeps the decisions in place, or None (see `replay`).
     """
 
-    def __init__(self, *args: Any, panel: Panel, share_prompts: bool = False, **more: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        panel: Panel,
+        share_prompts: bool = False,
+        replay: Replay | None = None,
+        **more: Any,
+    ) -> None:
         super().__init__(*args, **more)
         self.panel, self.live = panel, live_policy(self, self.processing_class)
-        self.share_prompts = share_prompts
+        self.share_prompts, self.replay = share_prompts, replay
         panel.policy = self.live
         for task in panel.tasks.values():
             self.live.check_labels(task.label_words)
@@ -66,6 +75,15 @@ class FaithfulnessTrainer(Carded, GRPOTrainer):  # type: ignore[misc]
             self.args, self.state, self.control, metrics
         )
         return metrics
+
+    def compute_loss(self, model: Any, *args: Any, **more: Any) -> torch.Tensor:
+        """As GRPOTrainer's, with the replayed decisions where there are any."""
+        loss: torch.Tensor = super().compute_loss(model, *args, **more)
+        if self.replay is None or not self.model.training:
+            return loss
+        kept = self.replay.loss(model)
+        self._metrics["train"]["replay_loss"].append(kept.item())
+        return loss + kept / self.current_gradient_accumulation_steps
 
     def _get_per_token_logps_and_entropies(
         self,

@@ -1,0 +1,82 @@
+"""Decisions replayed during GRPO: what is drawn, what it costs, and that it holds them in place."""
+
+from collections import Counter
+
+import pytest
+import torch
+from test_grpo import decisions_of, history, parsed, trainer_for
+
+from rl_faith.errors import RecipeError
+from rl_faith.policies.transformers import TransformersPolicy
+from rl_faith.questions import Prediction
+from rl_faith.training.grpo import train
+from rl_faith.training.replay import Replay
+
+TASK = {"tasks": "sentiment140", "styles": "attribution"}
+
+
+@pytest.fixture(scope="module")
+def trainer(tmp_path_factory):
+    """A trainer that has asked for the decisions."""
+    made = trainer_for(tmp_path_factory.mktemp("replay"), replay_predictions=5, **TASK)
+    decisions_of(made).on_train_begin(made.args, made.state, made.control)
+    return made
+
+
+@pytest.fixture
+def prompts(trainer):
+    return decisions_of(trainer)._prompts
+
+
+def test_loss_is_the_surprise_of_the_drawn_labels(trainer):
+    drawn = trainer.replay.draw(7)
+    policy = TransformersPolicy.load("toy")
+    answers = policy.predict([question for question, _ in drawn])
+    told = [a.logprobs[label] for a, (_, label) in zip(answers, drawn, strict=True)]
+    loss = Replay(lambda n: drawn, trainer.replay.chat, 7, 2.0).loss(trainer.model)
+    assert loss.item() == pytest.approx(-2 * sum(told) / 7, abs=1e-4)
+
+
+def test_labels_of_several_tokens_count_whole(trainer):
+    question, _ = trainer.replay.draw(1)[0]
+    labels = ["Positive", "Positive Negative", "Negative Negative Positive"]
+    chat = trainer.replay.chat
+    alone = [
+        Replay(lambda n, w=w: [(question, w)], chat, 1, 1.0).loss(trainer.model).item()
+        for w in labels
+    ]
+    together = Replay(lambda n: [(question, w) for w in labels], chat, 3, 1.0).loss(trainer.model)
+    assert together.item() == pytest.approx(sum(alone) / 3, abs=1e-4)
+
+
+def test_labels_are_drawn_as_the_policy_first_gave_them(prompts):
+    key = next(iter(prompts._initial))
+    logprobs = {"Positive": -0.3567, "Negative": -1.2040}  # 0.7 and 0.3
+    prompts._initial = {key: Prediction(logprobs)}
+    told = Counter(label for _, label in prompts.replayed(4000))
+    assert told["Positive"] / 4000 == pytest.approx(0.7, abs=0.03)
+
+
+def test_first_distributions_survive_a_checkpoint(trainer, prompts):
+    first = dict(prompts._initial)
+    kept = prompts.decisions()
+    prompts._initial = {}
+    prompts.load(kept)
+    assert prompts._initial == first
+
+
+def test_loss_is_logged_at_every_step(tmp_path):
+    train(*parsed(tmp_path, replay_predictions=3, max_steps=2, eval_strategy="no", **TASK))
+    assert sum("replay_loss" in entry for entry in history(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("coef, moves", [(0.0, False), (1.0, True)])
+def test_gradient_is_the_replayed_decisions_times_the_coefficient(trainer, coef, moves):
+    replay = Replay(trainer.replay.draw, trainer.replay.chat, 4, coef)
+    (grad,) = torch.autograd.grad(replay.loss(trainer.model), [trainer.model.model.norm.weight])
+    assert bool(grad.count_nonzero()) is moves
+
+
+def test_negative_coefficient_is_refused(tmp_path):
+    with pytest.raises(RecipeError, match="replay_coef is -1"):
+        parsed(tmp_path, replay_coef=-1)
