@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# The experiment on SmolLM2-135M, one of its two halves from the model as it comes to the report:
-#   scripts/smollm2.sh self-consistency|phi [--small] [DATA [MODEL [DIR]]]
+# The experiment on SmolLM2-135M, one of its parts from the model as it comes to the report:
+#   scripts/smollm2.sh PART [--small] [DATA [MODEL [DIR]]]
+# PART: sentiment140, ag_news or snli (self-consistency), or phi. Parts can run beside each other.
 # DATA: "hub", or a folder with TASK/{train,test}.jsonl and instruct/train.jsonl (phi: such a folder).
 # MODEL: a Hub id or a folder. DIR: where the runs go.
-# --small is for two processor cores: one task and style, float32, fewer examples and steps.
+# --small is for a processor core: attributions only, float32, fewer examples and steps.
 # Each stage goes on where it was when the script is run again; finished ones take seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-half=${1:?self-consistency or phi}
+part=${1:?sentiment140, ag_news, snli or phi}
 shift
 small=
 if [ "${1:-}" = --small ]; then
@@ -31,37 +32,51 @@ run() {
 }
 
 self_consistency() {
-    local kind words start few=(--tasks sentiment140 --styles attribution)
-    mapfile -t s < <(less --tasks sentiment140 --examples_per_task 640)
-    run sft sft-predictions --data "$data" --model_name_or_path "$model" \
-        --output_dir "$out/predictions" "${s[@]}"
-    local replay=(--replay allenai/tulu-v2-sft-mixture)
+    local task=$recipes/tasks/$1.yaml runs=$out/$1 labels=4000 words style styles
+    [ -z "$small" ] || labels=$2
+    run sft sft-predictions --data "$data" --tasks "$task" --model_name_or_path "$model" \
+        --examples_per_task "$labels" --output_dir "$runs/predictions" $(less)
+    for words in random influential; do
+        run build build --data "$data" --tasks "$task" --words "$words" \
+            --model_name_or_path "$runs/predictions" --out "$runs/build-$words" \
+            $(less --styles attribution --examples_per_task 500 --quality_examples 40)
+    done
+    styles=(attribution redaction counterfactual)
+    [ -z "$small" ] || styles=(attribution)
+    for style in "${styles[@]}"; do
+        explanations "$task" "$style" "$runs"
+    done
+}
+
+explanations() {
+    local task=$1 style=$2 runs=$3 kind words start length=64
+    local out=$runs/$style replay=(--replay allenai/tulu-v2-sft-mixture)
     [ ! -f "$data/instruct/train.jsonl" ] || replay=(--replay "$data/instruct/train.jsonl")
+    [ "$style" != attribution ] || length=16
     for kind in formats sft; do
         words=influential
         [ "$kind" = sft ] || words=random
-        mapfile -t s < <(less "${few[@]}" --examples_per_task 300 --quality_examples 40)
-        run build build --data "$data" --model_name_or_path "$out/predictions" \
-            --words "$words" --out "$out/build-$words" "${s[@]}"
-        mapfile -t s < <(less "${few[@]}" --replay_examples 40 --replay_predictions 280 \
-            --max_length 320)
-        run sft sft --model_name_or_path "$out/predictions" --build "$out/build-$words" \
-            "${replay[@]}" --output_dir "$out/$kind" "${s[@]}"
+        run sft sft --model_name_or_path "$runs/predictions" --build "$runs/build-$words" \
+            --tasks "$task" --styles "$style" "${replay[@]}" --output_dir "$out/$kind" \
+            $(less --replay_examples 40 --replay_predictions 480 --max_length 320)
     done
     for kind in rl sft-rl; do
         start=formats
         [ "$kind" = rl ] || start=sft
-        mapfile -t s < <(less "${few[@]}" --examples_per_task 240 --held_out_examples 0 \
-            --eval_strategy no --eval_on_start false --max_completion_length 16 \
-            --per_device_train_batch_size 64 --max_steps 45)
-        run grpo grpo-self-consistency --data "$data" --model_name_or_path "$out/$start" \
-            --output_dir "$out/$kind" "${s[@]}"
+        run grpo grpo-self-consistency --data "$data" --tasks "$task" --styles "$style" \
+            --model_name_or_path "$out/$start" --output_dir "$out/$kind" \
+            --max_completion_length "$length" \
+            $(less --examples_per_task 240 --held_out_examples 0 --eval_strategy no \
+                --eval_on_start false --per_device_train_batch_size 64 \
+                --replay_predictions 8 --max_steps 60)
     done
-    mapfile -t s < <(less "${few[@]}" --examples_per_task 250 --ceiling_examples 0 \
-        --max_new_tokens 16)
-    run evaluate evaluate --data "$data" --out "$out/evaluate" --models "formats=$out/formats" \
-        "sft=$out/sft" "rl=$out/rl" "sft-rl=$out/sft-rl" "${s[@]}"
-    report evaluate formats
+    run evaluate evaluate --data "$data" --tasks "$task" --styles "$style" \
+        --out "$out/evaluate" --max_new_tokens "$length" --models "zero-shot=$model" \
+        "predictions=$runs/predictions" "formats=$out/formats" "sft=$out/sft" "rl=$out/rl" \
+        "sft-rl=$out/sft-rl" $(less --examples_per_task 250 --ceiling_examples 0)
+    report "$out/evaluate" formats
+    # Labels alone are what decisions are to be held to.
+    "$bin/rl-faith" audit "$out/evaluate" --baseline predictions
 }
 
 phi() {
@@ -86,17 +101,18 @@ phi() {
     [ -n "$small" ] || models=("predictions=$out/phi-predictions" "${models[@]}")
     run evaluate phi-evaluate --data "$data" --out "$out/phi-evaluate" --models "${models[@]}" \
         "${s[@]}"
-    report phi-evaluate sft
+    report "$out/phi-evaluate" sft
 }
 
 report() {
-    "$bin/rl-faith" compare "$out/$1" --baseline "$2" --report "$out/$1-report"
-    "$bin/rl-faith" audit "$out/$1" --baseline "$2"
+    "$bin/rl-faith" compare "$1" --baseline "$2" --report "$1-report"
+    "$bin/rl-faith" audit "$1" --baseline "$2"
 }
 
-case $half in
-    self-consistency) self_consistency ;;
+case $part in
+    sentiment140 | snli) self_consistency "$part" 3000 ;;
+    ag_news) self_consistency "$part" 2000 ;;
     phi) phi ;;
-    *) echo "scripts/smollm2.sh: '$half' is no half of the experiment; self-consistency or phi" >&2
+    *) echo "scripts/smollm2.sh: no part '$part'; sentiment140, ag_news, snli or phi" >&2
        exit 2 ;;
 esac

@@ -32,10 +32,7 @@ def read_tree(
     model: PreTrainedModel, rows: Sequence[Row], tree: Tree, tokens: list[int]
 ) -> dict[Row, Table]:
     """One pass over those of `rows` that are in `tree`: each node sees itself and its ancestors."""
-    node, ends = torch.arange(len(tree.tokens)), torch.tensor(tree.ends)
-    sees = (node <= node[:, None]) & (node[:, None] < ends)
-    bias = torch.zeros(sees.shape, dtype=model.dtype)
-    bias = bias.masked_fill(~sees, torch.finfo(model.dtype).min)
+    bias = tree_bias(torch.tensor(tree.ends), model.dtype)
     places = {i: path[len(rows[i].prompt) - 1 :] for i, path in tree.sequences.items()}
     logits = _logits(
         model,
@@ -46,6 +43,19 @@ def read_tree(
     )
     values = iter(_log_probabilities(logits[0], tokens))
     return {rows[i]: list(islice(values, len(path))) for i, path in places.items()}
+
+
+def tree_bias(ends: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """What each node of a tree may attend to (nodes, nodes): 0 for itself and its ancestors.
+
+    Args:
+        ends: Where each node's subtree ends (nodes).
+        dtype: Of the attention; its least number stands where a node is not seen.
+    """
+    node = torch.arange(len(ends), device=ends.device)
+    sees = (node <= node[:, None]) & (node[:, None] < ends)
+    bias = torch.zeros(sees.shape, dtype=dtype, device=ends.device)
+    return bias.masked_fill(~sees, torch.finfo(dtype).min)
 
 
 def takes_trees(model: PreTrainedModel) -> bool:

@@ -121,6 +121,9 @@ class SFTRecipe:
         replay_predictions: How many of the build's questions to mix in with the model's own
             prediction as the answer, so that its decisions stay those that are explained
             (explanations).
+        share_prompts: Read what prompts of a batch have in common at their beginning once, without
+            padding: the same loss in less time where prompts are long and completions short. For
+            models that attend to the whole text by sdpa or eager attention.
     """
 
     stage: Literal["sft"] = "sft"
@@ -135,6 +138,7 @@ class SFTRecipe:
     replay: str | None = None
     replay_examples: int = 0
     replay_predictions: int = 0
+    share_prompts: bool = False
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from trl import GRPOConfig, ModelConfig, get_peft_config
 
 from rl_faith.errors import RecipeError, exit_on_error
 from rl_faith.policies.chat import TEMPLATE_ARGUMENTS, Chat
-from rl_faith.policies.forward import takes_trees
 from rl_faith.policies.loading import base_of, load_tokenizer, resolve
 from rl_faith.recipes import CounterfactualGRPORecipe, GRPORecipe, RewardSpec
 from rl_faith.rows import example_of
@@ -33,6 +32,7 @@ from rl_faith.training.checkpoints import SealedCheckpoints, train_on
 from rl_faith.training.disclosure_panel import DisclosurePanel
 from rl_faith.training.insertion_data import insertion_rows
 from rl_faith.training.panel import Panel, VerdictPanel
+from rl_faith.training.prefixes import check_trees
 from rl_faith.training.prompts import Ask, Prompts, explanation_rows, split_examples
 from rl_faith.training.replay import Replay
 from rl_faith.training.rewards import Batch, Reward, load_reward
@@ -185,11 +185,7 @@ def check_sharing(model: PreTrainedModel) -> None:
             "grpo: share_prompts is for weights that are whole on every process, and ZeRO-3 "
             "divides them; use ZeRO-2 or set it to false"
         )
-    if not takes_trees(model):
-        raise RecipeError(
-            "grpo: share_prompts needs a model whose every layer attends to the whole text and "
-            "takes a mask (attn_implementation sdpa or eager); this one does not: set it to false"
-        )
+    check_trees("grpo", model)
 
 
 def check_saves(args: GRPOConfig) -> None:

@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl import ModelConfig, SFTConfig, get_peft_config
 
-from rl_faith.errors import exit_on_error
+from rl_faith.errors import RecipeError, exit_on_error
 from rl_faith.policies.loading import load_tokenizer
 from rl_faith.recipes import SFTRecipe
 from rl_faith.runs import Run
@@ -23,6 +23,7 @@ from rl_faith.training.arguments import load_training_model, parse_training
 from rl_faith.training.carded import CardedSFTTrainer, finish
 from rl_faith.training.checkpoints import SealedCheckpoints, train_on
 from rl_faith.training.data import fitting, training_pairs
+from rl_faith.training.prefixes import check_trees, collate, read_trees
 
 log = logging.getLogger(__name__)
 
@@ -45,14 +46,29 @@ def make_trainer(recipe: SFTRecipe, args: SFTConfig, model_args: ModelConfig) ->
     pairs, longer = fitting(pairs, lambda pair: _length(tokenizer, pair), args.max_length)
     if longer:
         log.warning("%d pairs are longer than max_length %s and left out", longer, args.max_length)
-    return CardedSFTTrainer(
-        model=load_training_model(args, model_args),
+    model = load_training_model(args, model_args)
+    if recipe.share_prompts:
+        check_sharing(args, model)
+    trainer = CardedSFTTrainer(
+        model=model,
         args=args,
         train_dataset=pairs,
+        data_collator=collate if recipe.share_prompts else None,
         processing_class=tokenizer,
         peft_config=get_peft_config(model_args),
         callbacks=[SealedCheckpoints(args)],
     )
+    read_trees(trainer.model, model.dtype)
+    return trainer
+
+
+def check_sharing(args: SFTConfig, model: PreTrainedModel) -> None:
+    """Raise RecipeError where a tree of pairs would not be read as they are one by one."""
+    if args.packing or args.padding_free:
+        raise RecipeError(
+            "sft: share_prompts lays out batches its own way; set packing and padding_free to false"
+        )
+    check_trees("sft", model)
 
 
 def _length(tokenizer: PreTrainedTokenizerBase, pair: dict[str, Any]) -> int:

@@ -18,6 +18,7 @@ import torch
 from peft import PeftModel
 from transformers import DynamicCache, PreTrainedModel
 
+from rl_faith.policies.forward import tree_bias
 from rl_faith.policies.trees import Ids, Tree, trees
 
 _IGNORED = -100
@@ -100,10 +101,8 @@ def _padded(rows: Sequence[list[int]], width: int, value: int) -> torch.Tensor:
 
 def _bias(tree: Tree, nodes: int, dtype: torch.dtype) -> torch.Tensor:
     """A node sees itself and its ancestors; so does padding, which nothing else sees."""
-    node = torch.arange(nodes)
     ends = torch.tensor(tree.ends + list(range(len(tree.tokens) + 1, nodes + 1)))
-    sees = (node <= node[:, None]) & (node[:, None] < ends)
-    return torch.zeros(nodes, nodes, dtype=dtype).masked_fill(~sees, torch.finfo(dtype).min)
+    return tree_bias(ends, dtype)
 
 
 @contextmanager
