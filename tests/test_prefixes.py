@@ -8,6 +8,7 @@ from trl.trainer.utils import add_fused_lm_head
 
 from rl_faith.errors import RecipeError
 from rl_faith.policies.loading import load_model
+from rl_faith.training import prefixes
 from rl_faith.training.arguments import parse_training
 from rl_faith.training.prefixes import collate, read_trees
 from rl_faith.training.sft import make_trainer
@@ -65,6 +66,16 @@ def test_common_beginnings_stand_once(pairs):
     ids = collate(pairs)["input_ids"]
     # The last token of a prompt, which predicts the completion, is each pair's own.
     assert ids.tolist() == [[8, 9, 10, 11, 4, 5, 12, 4, 11, 6, 11, 4, 5, 13, 7]]
+
+
+def test_long_batches_are_several_trees(pairs, model, monkeypatch):
+    whole = surprise(model, collate(pairs)).item()
+    monkeypatch.setattr(prefixes, "_NODES", 9)
+    batch = collate(pairs)
+    assert batch["input_ids"].tolist() == [
+        [8, 9, 10, 11, 4, 5, 12, 4], [8, 9, 10, 11, 6, 11, 4, 5], [13, 7] + [0] * 6
+    ]  # fmt: skip
+    assert surprise(model, batch).item() == pytest.approx(whole, abs=1e-3)
 
 
 def test_every_trained_token_counts_once(pairs):

@@ -46,14 +46,14 @@ def read_tree(
 
 
 def tree_bias(ends: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """What each node of a tree may attend to (nodes, nodes): 0 for itself and its ancestors.
+    """What each node of a tree may attend to (..., nodes, nodes): 0 for itself and its ancestors.
 
     Args:
-        ends: Where each node's subtree ends (nodes).
+        ends: Where each node's subtree ends (..., nodes).
         dtype: Of the attention; its least number stands where a node is not seen.
     """
-    node = torch.arange(len(ends), device=ends.device)
-    sees = (node <= node[:, None]) & (node[:, None] < ends)
+    node = torch.arange(ends.shape[-1], device=ends.device)
+    sees = (node <= node[:, None]) & (node[:, None] < ends[..., None, :])
     bias = torch.zeros(sees.shape, dtype=dtype, device=ends.device)
     return bias.masked_fill(~sees, torch.finfo(dtype).min)
 

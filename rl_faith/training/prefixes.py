@@ -1,11 +1,10 @@
 """What the prompts of an SFT batch have in common at the beginning is read once.
 
 Questions of one task share their system prompt and often the wording, explanations in several
-styles the question and the decision too. A batch is laid out as one tree
-(`rl_faith.policies.trees`), without padding; loss and gradients are the same up to rounding.
+styles the question and the decision too. A batch is laid out as a few trees
+(`rl_faith.policies.trees`); loss and gradients are the same up to rounding.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,15 +15,17 @@ from transformers import PreTrainedModel
 from rl_faith.errors import RecipeError
 from rl_faith.policies.forward import takes_trees, tree_bias
 from rl_faith.policies.scoring import Ids
-from rl_faith.policies.trees import trees
+from rl_faith.policies.trees import Tree, trees
 
 _IGNORED = -100
 # Above every token id: what belongs to one pair alone is told apart from all others by a multiple.
 _OWN = 1 << 32
+# Of one tree: attention costs the square of it, and a new tree reads what is shared once more.
+_NODES = 256
 
 
 def collate(pairs: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-    """Lay out pairs as one row of nodes.
+    """Lay out pairs as rows of nodes, padded on the right.
 
     A pair's own part begins at the token that predicts its completion, so that each node stands
     right before the next token of its own and labels can be shifted by one, as models do.
@@ -33,21 +34,26 @@ def collate(pairs: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         pairs: Each with `input_ids` and `labels`, the latter -100 over the prompt.
 
     Returns:
-        `input_ids`, `labels`, `position_ids`, and `ends` of the nodes' subtrees: each (1, nodes).
+        `input_ids`, `labels`, `position_ids`, and `ends` of the nodes' subtrees: (rows, nodes).
     """
-    told = [_told_apart(i, pair) for i, pair in enumerate(pairs)]
-    (tree,) = trees(told, max_tokens=sys.maxsize)
-    labels = [_IGNORED] * len(tree.tokens)
+    grown = list(trees([_told_apart(i, pair) for i, pair in enumerate(pairs)], max_tokens=_NODES))
+    width = max(len(tree.tokens) for tree in grown)
+    rows = [_row(tree, pairs, width) for tree in grown]
+    return {name: torch.tensor([row[name] for row in rows]) for name in rows[0]}
+
+
+def _row(tree: Tree, pairs: Sequence[Mapping[str, Any]], width: int) -> dict[str, list[int]]:
+    size = len(tree.tokens)
+    labels = [_IGNORED] * width
     for i, path in tree.sequences.items():
         for node, label in zip(path, pairs[i]["labels"], strict=True):
             labels[node] = label
-    rows = {
-        "input_ids": [token % _OWN for token in tree.tokens],
+    return {
+        "input_ids": [token % _OWN for token in tree.tokens] + [0] * (width - size),
         "labels": labels,
-        "position_ids": tree.depths,
-        "ends": tree.ends,
+        "position_ids": tree.depths + [0] * (width - size),
+        "ends": tree.ends + list(range(size + 1, width + 1)),
     }
-    return {name: torch.tensor([row]) for name, row in rows.items()}
 
 
 def _told_apart(number: int, pair: Mapping[str, Any]) -> Ids:
@@ -65,7 +71,7 @@ def read_trees(model: nn.Module, dtype: torch.dtype) -> None:
     def mask(_: nn.Module, args: Any, inputs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         ends = inputs.pop("ends", None)
         if ends is not None:
-            inputs["attention_mask"] = tree_bias(ends[0], dtype)[None, None]
+            inputs["attention_mask"] = tree_bias(ends, dtype)[:, None]
         return args, inputs
 
     model.register_forward_pre_hook(mask, with_kwargs=True)
