@@ -78,6 +78,12 @@ def test_long_batches_are_several_trees(pairs, model, monkeypatch):
     assert surprise(model, batch).item() == pytest.approx(whole, abs=1e-3)
 
 
+def test_mask_tells_nodes_from_padding(pairs):
+    batch = collate([*pairs, pair((1, 2, 3) * 90 + (-4,))])
+    assert batch["input_ids"].shape == (2, 271)
+    assert batch["attention_mask"].sum(1).tolist() == [271, 15]
+
+
 def test_every_trained_token_counts_once(pairs):
     labels = collate(pairs)["labels"]
     assert (labels != -100).sum() == sum(t < 0 for told in PAIRS for t in told)

@@ -34,7 +34,8 @@ def collate(pairs: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         pairs: Each with `input_ids` and `labels`, the latter -100 over the prompt.
 
     Returns:
-        `input_ids`, `labels`, `position_ids`, and `ends` of the nodes' subtrees: (rows, nodes).
+        `input_ids`, `labels`, `position_ids`, `ends` of the nodes' subtrees, and an
+        `attention_mask` that tells nodes from padding: (rows, nodes).
     """
     grown = list(trees([_told_apart(i, pair) for i, pair in enumerate(pairs)], max_tokens=_NODES))
     width = max(len(tree.tokens) for tree in grown)
@@ -53,6 +54,7 @@ def _row(tree: Tree, pairs: Sequence[Mapping[str, Any]], width: int) -> dict[str
         "labels": labels,
         "position_ids": tree.depths + [0] * (width - size),
         "ends": tree.ends + list(range(size + 1, width + 1)),
+        "attention_mask": [1] * size + [0] * (width - size),  # by which TRL counts tokens
     }
 
 
