@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import torch
@@ -65,30 +66,40 @@ def group(ids: torch.Tensor, mask: torch.Tensor, width: int, dtype: torch.dtype)
     members: dict[Ids, list[int]] = {}
     for i, prompt in enumerate(prompts):
         members.setdefault(prompt, []).append(i)
-    laid, places, labels = [], [], []
-    back = torch.zeros(len(said), width, dtype=torch.long)
-    longest = max(sum(len(said[i]) for i in mine) for mine in members.values())
-    for row, (prompt, mine) in enumerate(members.items()):
-        (tree,) = trees([prompt + said[i] for i in mine], max_tokens=sys.maxsize)
-        laid.append(tree)
-        read: list[int] = []
-        for k, i in enumerate(mine):
-            start = row * longest + len(read)
-            back[i, : len(said[i])] = torch.arange(start, start + len(said[i]))
-            read += tree.sequences[k][len(prompt) - 1 : -1] if said[i] else []
-        places.append(read)
-        labels.append([token for i in mine for token in said[i]])
-    nodes = max(len(tree.tokens) for tree in laid)
+    laid = [_lay(prompt, [said[i] for i in mine]) for prompt, mine in members.items()]
+    nodes = max(len(tree.tokens) for tree, _, _ in laid)
+    longest = max(len(labels) for _, _, labels in laid)
     device = ids.device
     return Groups(
-        _padded([tree.tokens for tree in laid], nodes, 0).to(device),
-        _padded([tree.depths for tree in laid], nodes, 0).to(device),
-        torch.stack([_bias(tree, nodes, dtype) for tree in laid])[:, None].to(device),
-        _padded(places, longest, 0).to(device),
-        _padded(labels, longest, _IGNORED).to(device),
-        back.to(device),
+        _padded([tree.tokens for tree, _, _ in laid], nodes, 0).to(device),
+        _padded([tree.depths for tree, _, _ in laid], nodes, 0).to(device),
+        torch.stack([_bias(tree, nodes, dtype) for tree, _, _ in laid])[:, None].to(device),
+        _padded([places for _, places, _ in laid], longest, 0).to(device),
+        _padded([labels for _, _, labels in laid], longest, _IGNORED).to(device),
+        _back(list(members.values()), said, longest, width).to(device),
         mask[:, -width:].bool(),
     )
+
+
+def _lay(prompt: Ids, said: Sequence[Ids]) -> tuple[Tree, list[int], list[int]]:
+    """A group as a tree, the nodes from which its completion tokens are predicted, and these."""
+    (tree,) = trees([prompt + reply for reply in said], max_tokens=sys.maxsize)
+    before = len(prompt) - 1
+    places = [tree.sequences[k][before:-1] for k, reply in enumerate(said) if reply]
+    return tree, list(chain.from_iterable(places)), list(chain.from_iterable(said))
+
+
+def _back(
+    members: Sequence[Sequence[int]], said: Sequence[Ids], longest: int, width: int
+) -> torch.Tensor:
+    """Where each completion's tokens stand in rows of `longest`, one row for each group."""
+    back = torch.zeros(len(said), width, dtype=torch.long)
+    for row, mine in enumerate(members):
+        start = row * longest
+        for i in mine:
+            back[i, : len(said[i])] = torch.arange(start, start + len(said[i]))
+            start += len(said[i])
+    return back
 
 
 def _kept(ids: torch.Tensor, mask: torch.Tensor) -> Ids:
