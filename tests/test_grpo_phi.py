@@ -13,7 +13,7 @@ from rl_faith.recipes import CounterfactualGRPORecipe
 from rl_faith.runs import read_rows
 from rl_faith.training.arguments import parse_training
 from rl_faith.training.grpo import make_trainer, train
-from rl_faith.training.insertion_data import insertion_rows
+from rl_faith.training.insertion_data import insertion_rows, pool_tasks
 
 RECIPE = "recipes/toy/grpo-phi.yaml"
 
@@ -124,6 +124,25 @@ def test_every_insertion_can_be_trained_on(pool):
 
 def test_no_held_out_phrase_is_trained_on(pool):
     assert {row["part"] for row in read_rows(pool / "pool.jsonl")} == {"train"}
+
+
+OWN = """
+question: "{input}? Yes or No"
+labels: {"Yes": yes, "No": no}
+columns: {input: a, label: b}
+"""
+
+
+@pytest.mark.parametrize("named_by", ["recipe", "build"])
+def test_a_task_of_ones_own_is_asked_in_its_own_words(tmp_path, named_by):
+    task = tmp_path / "strategyqa.yaml"  # also the name of a shipped one
+    task.write_text(OWN)
+    told = tmp_path / "recipe.yaml"
+    told.write_text(yaml.safe_dump({"tasks": [str(task) if named_by == "build" else "esnli"]}))
+    named = [str(task)] if named_by == "recipe" else None
+    recipe = CounterfactualGRPORecipe(rewards=[], pool=str(tmp_path), tasks=named)
+    found = pool_tasks(recipe, [{"task": "strategyqa"}, {"task": "strategyqa"}])
+    assert found["strategyqa"].question == "{input}? Yes or No"
 
 
 def test_an_unfinished_build_is_refused(tmp_path, pool):

@@ -30,7 +30,7 @@ from rl_faith.training.arguments import load_training_model, parse_training
 from rl_faith.training.carded import finish
 from rl_faith.training.checkpoints import SealedCheckpoints, train_on
 from rl_faith.training.disclosure_panel import DisclosurePanel
-from rl_faith.training.insertion_data import insertion_rows
+from rl_faith.training.insertion_data import insertion_rows, pool_tasks
 from rl_faith.training.panel import Panel, VerdictPanel
 from rl_faith.training.prefixes import check_trees
 from rl_faith.training.prompts import Ask, Prompts, explanation_rows, split_examples
@@ -103,7 +103,7 @@ def _test(recipe: GRPORecipe | CounterfactualGRPORecipe, seed: int) -> tuple[Pro
     """What is trained on, and who judges it: self-consistency or the counterfactual test."""
     if isinstance(recipe, CounterfactualGRPORecipe):
         rows, watched = insertion_rows(recipe, seed=seed)
-        tasks = {row["task"]: load_task(row["task"]) for row in rows + watched}
+        tasks = pool_tasks(recipe, rows + watched)
         return (
             Prompts(
                 tasks, rows, lambda r, label: tasks[r["task"]].ask_explanation(example_of(r), label)

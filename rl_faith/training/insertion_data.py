@@ -1,13 +1,15 @@
 """The insertions that a GRPO run trains on and is watched by, from a counterfactual build."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from rl_faith.errors import DataError
+from rl_faith.plain_yaml import read_yaml
 from rl_faith.recipes import CounterfactualGRPORecipe
 from rl_faith.runs import read_rows
-from rl_faith.tasks import load_task
+from rl_faith.tasks import Task, load_task
 
 Row = dict[str, Any]
 _KEPT = (
@@ -33,12 +35,26 @@ def insertion_rows(recipe: CounterfactualGRPORecipe, *, seed: int) -> tuple[list
     return train, [row for row in rows if row["original"] in held_out]
 
 
+def pool_tasks(
+    recipe: CounterfactualGRPORecipe, rows: Sequence[Mapping[str, Any]]
+) -> dict[str, Task]:
+    """The tasks of `rows` by name, each from the file by which the recipe or the build names it.
+
+    Raises:
+        TaskError: a task of one's own whose file neither names.
+    """
+    build = Path(recipe.pool, "recipe.yaml")
+    told = read_yaml(build.read_text(encoding="utf-8")) if build.is_file() else {}
+    files = {Path(name).stem: name for name in [*told.get("tasks", []), *(recipe.tasks or [])]}
+    return {name: load_task(files.get(name, name)) for name in {row["task"]: None for row in rows}}
+
+
 def _chosen(recipe: CounterfactualGRPORecipe) -> list[Row]:
     # Written last, so that a build which was stopped has none.
     pool = Path(recipe.pool, "pool.jsonl")
     if not pool.is_file():
         raise DataError(f"{recipe.pool} holds no pool.jsonl; finish its counterfactual build first")
-    tasks = None if recipe.tasks is None else {load_task(name).name for name in recipe.tasks}
+    tasks = None if recipe.tasks is None else {Path(name).stem for name in recipe.tasks}
     kinds = recipe.interventions
     return [
         row

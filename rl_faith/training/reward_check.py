@@ -25,7 +25,7 @@ from rl_faith.stats import Estimate, bootstrap_mean
 from rl_faith.tasks import Task, load_task
 from rl_faith.training.arguments import parse_training
 from rl_faith.training.disclosure_panel import DisclosurePanel
-from rl_faith.training.insertion_data import insertion_rows
+from rl_faith.training.insertion_data import insertion_rows, pool_tasks
 from rl_faith.training.panel import Panel, VerdictPanel
 from rl_faith.training.rewards import Batch, Reward, load_reward
 from rl_faith.training.trials import KINDS, Trial, erasure_trials, insertion_trials
@@ -95,8 +95,7 @@ def check_rewards(
 
 def _tasks(recipe: GRPORecipe | CounterfactualGRPORecipe) -> dict[str, Task]:
     if isinstance(recipe, CounterfactualGRPORecipe):
-        names = dict.fromkeys(row["task"] for row in insertion_rows(recipe, seed=0)[0])
-        return {name: load_task(name) for name in names}
+        return pool_tasks(recipe, insertion_rows(recipe, seed=0)[0])
     return {task.name: task for task in map(load_task, recipe.tasks)}
 
 
