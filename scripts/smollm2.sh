@@ -80,28 +80,25 @@ explanations() {
 }
 
 phi() {
-    local few=(--interventions "$recipes/interventions/few-suggestions.yaml")
-    mapfile -t s < <(less --examples_per_task 480)
+    local runs=$out/phi few
+    few=$(less --interventions "$recipes/interventions/few-suggestions.yaml")
     run sft phi-predictions --data "$data" --model_name_or_path "$model" \
-        --output_dir "$out/phi-predictions" "${s[@]}"
-    mapfile -t s < <(less "${few[@]}" --examples_per_task 250 --pool_per_cell 240)
-    run build phi-build --data "$data" --model_name_or_path "$out/phi-predictions" \
-        --out "$out/phi-build" "${s[@]}"
-    mapfile -t s < <(less --replay_predictions 160)
-    run sft phi-sft --model_name_or_path "$out/phi-predictions" --build "$out/phi-build" \
-        --output_dir "$out/phi-sft" "${s[@]}"
-    mapfile -t s < <(less --interventions user_bias --held_out_examples 0 --eval_strategy no \
-        --eval_on_start false --per_device_train_batch_size 64 --num_generations 8 --max_steps 36 \
-        --learning_rate 5e-4)
-    run grpo grpo-phi --model_name_or_path "$out/phi-sft" --pool "$out/phi-build" \
-        --output_dir "$out/grpo-phi" "${s[@]}"
-    mapfile -t s < <(less "${few[@]}" --examples_per_task 84 \
-        --tasks esnli social_iqa strategyqa)
-    local models=("sft=$out/phi-sft" "rl=$out/grpo-phi")
-    [ -n "$small" ] || models=("predictions=$out/phi-predictions" "${models[@]}")
-    run evaluate phi-evaluate --data "$data" --out "$out/phi-evaluate" --models "${models[@]}" \
-        "${s[@]}"
-    report "$out/phi-evaluate" sft
+        --output_dir "$runs/predictions" $(less --examples_per_task 2500)
+    run build phi-build --data "$data" --model_name_or_path "$runs/predictions" \
+        --out "$runs/build" $few $(less --examples_per_task 250 --pool_per_cell 240)
+    run sft phi-sft --model_name_or_path "$runs/predictions" --build "$runs/build" \
+        --output_dir "$runs/sft" $(less --replay_predictions 400)
+    # The warm start moves decisions: what mattered is asked again of the model that RL begins with.
+    run build phi-build --data "$data" --model_name_or_path "$runs/sft" --out "$runs/pool" $few \
+        $(less --examples_per_task 300 --pool_per_cell 300)
+    run grpo grpo-phi --model_name_or_path "$runs/sft" --pool "$runs/pool" \
+        --output_dir "$runs/rl" $(less --interventions user_bias --held_out_examples 0 \
+            --eval_strategy no --eval_on_start false --per_device_train_batch_size 64 \
+            --num_generations 8 --replay_predictions 8 --max_steps 60)
+    run evaluate phi-evaluate --data "$data" --out "$runs/evaluate" \
+        --models "predictions=$runs/predictions" "sft=$runs/sft" "rl=$runs/rl" $few \
+        $(less --examples_per_task 84)
+    report "$runs/evaluate" sft
 }
 
 report() {
