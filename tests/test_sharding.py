@@ -26,7 +26,7 @@ PHI = "recipes/toy/grpo-phi.yaml"
 SFT = {"train_on": "predictions", "data": "toy", "examples_per_task": 40, "lora_dropout": 0.0}
 LORA = {"use_peft": True, "lora_target_modules": "all-linear", "learning_rate": 0.005,
         "lora_dropout": 0.0}  # fmt: skip
-RUNS = ["sft-lora", "sft-full", "sft-on-adapter", "grpo-lora", "grpo-full"]
+RUNS = ["sft-lora", "sft-full", "sft-shared", "sft-on-adapter", "grpo-lora", "grpo-full"]
 # Asks as many new questions as the rank is high, so that one process has none.
 ASKS = """
 import os
@@ -68,9 +68,11 @@ def trainings(root, processes, pool):
         told("sft", SFT_LORA, "sft-lora", 8, **SFT, learning_rate=0.01),
         told("sft", SFT_LORA, "sft-bfloat16", 8, **SFT, dtype="bfloat16", bf16=True),
         told("sft", SFT_FULL, "sft-full", 8, **SFT),
+        told("sft", SFT_FULL, "sft-shared", 8, **SFT, share_prompts=True),
         told("sft", SFT_FULL, "sft-on-adapter", 8, **on_adapter),
         told("grpo", root / "grpo.yaml", "grpo-lora", 16, **grpo, **LORA),
         told("grpo", root / "grpo.yaml", "grpo-full", 16, **grpo),
+        told("grpo", root / "grpo.yaml", "replay", 16, **grpo, **LORA, replay_predictions=3),
         told("grpo", PHI, "phi", 16, **rollouts, pool=pool),
     ]
 
@@ -143,6 +145,11 @@ def test_rewards_of_every_step_are_those_of_one_process(one, two, run):
 def test_held_out_figures_before_the_first_step_are_those_of_one_process(one, two, run):
     found, wanted = (held_out(root / run) for root in (two, one))
     assert found == pytest.approx(wanted, abs=1e-3)
+
+
+def test_decisions_are_replayed_at_every_step(two):
+    kept = [entry["replay_loss"] for entry in history(two / "replay") if "reward" in entry]
+    assert len(kept) == 3 and all(0 < loss < 9 for loss in kept)
 
 
 def test_rows_of_a_grid_are_those_of_one_process(one, two):
