@@ -181,8 +181,9 @@ class GRPORecipe:
         held_out_examples: Further ones of the training split, by which the run is watched and its
             best checkpoint chosen.
         refresh_steps: Take the predictions in the prompts anew every so many steps; 0 for never.
-        replay_predictions: Decisions of the policy before the training that every process replays
-            at every step, so that they stay what they were while explanations change; 0 for none.
+        replay_predictions: Decisions of the policy before the training that a process replays
+            beside every batch of completions (`per_device_train_batch_size`), so that they stay
+            what they were while explanations change; 0 for none.
         replay_coef: What their mean cross-entropy counts beside TRL's loss.
         share_prompts: Read each prompt once for all of its completions, in rollouts (without vLLM)
             and in the loss: the same figures in a fraction of the time where prompts are long and

@@ -2,8 +2,8 @@
 
 The loss of GRPO falls on explanations; decisions stand in their prompts, and no reward for one of
 several replies to a prompt can tell decisions apart. But all share their weights, so that decisions
-drift, and the explanations are then about another model. Here some questions are answered at every
-step as the policy first answered them. Ours.
+drift, and the explanations are then about another model. Here some questions are answered beside
+every batch as the policy first answered them. Ours.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ class Replay:
     Attributes:
         draw: So many questions, each with a label drawn as the policy first gave it.
         chat: Renders them.
-        count: Questions for each step of a process.
+        count: Questions beside every batch of completions.
         coef: What the loss is multiplied by.
     """
 
