@@ -1,14 +1,17 @@
 """Decisions replayed during GRPO: what is drawn, what it costs, and that it holds them in place."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import torch
-from test_grpo import decisions_of, history, parsed, trainer_for
+import yaml
+from test_grpo import RECIPE, decisions_of, history, parsed, trainer_for
 
 from rl_faith.errors import RecipeError
 from rl_faith.policies.transformers import TransformersPolicy
 from rl_faith.questions import Prediction
+from rl_faith.recipes import check_recipe
 from rl_faith.training.grpo import train
 from rl_faith.training.replay import Replay
 
@@ -75,6 +78,23 @@ def test_gradient_is_the_replayed_decisions_times_the_coefficient(trainer, coef,
     replay = Replay(trainer.replay.draw, trainer.replay.chat, 4, coef)
     (grad,) = torch.autograd.grad(replay.loss(trainer.model), [trainer.model.model.norm.weight])
     assert bool(grad.count_nonzero()) is moves
+
+
+def recipe_with_coefficient(path, value):
+    recipe = {**yaml.safe_load(Path(RECIPE).read_text()), "replay_coef": value}
+    path.write_text(yaml.safe_dump(recipe))
+    return path
+
+
+@pytest.mark.parametrize("value", [2, 0.5])
+def test_coefficient_may_be_a_whole_number(tmp_path, value):
+    assert check_recipe(recipe_with_coefficient(tmp_path / "recipe.yaml", value)) == "grpo"
+
+
+@pytest.mark.parametrize("value", [float("nan"), "x", True])
+def test_coefficient_is_a_number(tmp_path, value):
+    with pytest.raises(RecipeError, match=r"replay_coef is .*; it must be a number"):
+        check_recipe(recipe_with_coefficient(tmp_path / "recipe.yaml", value))
 
 
 def test_negative_coefficient_is_refused(tmp_path):

@@ -137,6 +137,8 @@ def _fits(value: Any, kind: Any) -> bool:
         return any(_fits(value, option) for option in get_args(kind))
     if origin is list:
         return isinstance(value, list) and all(_fits(v, get_args(kind)[0]) for v in value)
+    if kind is float:
+        return _is_finite(value)
     return type(value) is (origin or kind) or (kind is type(None) and value is None)
 
 
@@ -145,6 +147,7 @@ def words_for(kind: Any) -> str:
     names = {
         "bool": "true or false",
         "int": "a whole number",
+        "float": "a number",
         "str": "a text",
         "NoneType": "null",
         "dict": "a mapping",
