@@ -40,7 +40,7 @@ def asks(completions, questions, repredict):
 """
 
 
-def trainings(root, processes, pool):
+def trainings(root, config, processes, pool):
     """What is run, with global batches that do not depend on the number of processes."""
 
     def told(stage, recipe, name, batch, **more):
@@ -68,7 +68,7 @@ def trainings(root, processes, pool):
         told("sft", SFT_LORA, "sft-lora", 8, **SFT, learning_rate=0.01),
         told("sft", SFT_LORA, "sft-bfloat16", 8, **SFT, dtype="bfloat16", bf16=True),
         told("sft", SFT_FULL, "sft-full", 8, **SFT),
-        told("sft", SFT_FULL, "sft-shared", 8, **SFT, share_prompts=True),
+        told("sft", SFT_FULL, "sft-shared", 8, **SFT, share_prompts=config != "zero3-cpu"),
         told("sft", SFT_FULL, "sft-on-adapter", 8, **on_adapter),
         told("grpo", root / "grpo.yaml", "grpo-lora", 16, **grpo, **LORA),
         told("grpo", root / "grpo.yaml", "grpo-full", 16, **grpo),
@@ -80,7 +80,7 @@ def trainings(root, processes, pool):
 def launched(root, config, processes, pool):
     """Run the trainings under a configuration; return where they are."""
     jobs = root / "jobs.json"
-    jobs.write_text(json.dumps(trainings(root, processes, pool)))
+    jobs.write_text(json.dumps(trainings(root, config, processes, pool)))
     command = ["-m", "accelerate.commands.launch", "--config_file", f"ds_configs/{config}.yaml",
                "--main_process_port", "0", "tests/sharded.py", str(jobs)]  # fmt: skip
     done = subprocess.run(

@@ -11,7 +11,8 @@ from trl.trainer.utils import add_fused_lm_head
 
 from rl_faith.errors import RecipeError
 from rl_faith.policies.loading import load_model
-from rl_faith.training.grpo import check_sharing, train
+from rl_faith.training.grpo import train
+from rl_faith.training.prefixes import check_trees
 from rl_faith.training.sharing import group, reading_at, to_end, write_groups
 
 PROMPTS = ((5, 6, 7, 8), (9, 10, 11))
@@ -127,10 +128,10 @@ def test_model_that_sees_a_window_only_is_refused(model):
         )
     )
     with pytest.raises(RecipeError, match="share_prompts needs a model whose every layer"):
-        check_sharing(SimpleNamespace(config=config))
+        check_trees("grpo", SimpleNamespace(config=config))
 
 
 def test_weights_in_pieces_are_refused(model, monkeypatch):
-    monkeypatch.setattr("rl_faith.training.grpo.is_deepspeed_zero3_enabled", lambda: True)
+    monkeypatch.setattr("rl_faith.training.prefixes.is_deepspeed_zero3_enabled", lambda: True)
     with pytest.raises(RecipeError, match="ZeRO-3 divides them"):
-        check_sharing(model)
+        check_trees("grpo", model)

@@ -15,7 +15,6 @@ from typing import Any, cast
 
 from accelerate import PartialState
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
-from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import GRPOConfig, ModelConfig, get_peft_config
 
 from rl_faith.errors import RecipeError, exit_on_error
@@ -68,7 +67,7 @@ def make_trainer(
     name = model_args.model_name_or_path
     model, tokenizer = load_training_model(args, model_args), load_tokenizer(name)
     if recipe.share_prompts:
-        check_sharing(model)
+        check_trees("grpo", model)
     if args.use_vllm:
         # What begins with "_" is not pushed to the Hub with the trained model.
         model.name_or_path = _for_engine(name, model, tokenizer, Path(args.output_dir, "_start"))
@@ -176,16 +175,6 @@ def check_gathering(args: GRPOConfig) -> None:
             "grpo: ds3_gather_for_generation is false, but without vLLM the rewards ask the model "
             "in training, with its weights whole; leave it true or set use_vllm"
         )
-
-
-def check_sharing(model: PreTrainedModel) -> None:
-    """Raise RecipeError where a tree of completions would not be read as they are one by one."""
-    if is_deepspeed_zero3_enabled():
-        raise RecipeError(
-            "grpo: share_prompts is for weights that are whole on every process, and ZeRO-3 "
-            "divides them; use ZeRO-2 or set it to false"
-        )
-    check_trees("grpo", model)
 
 
 def check_saves(args: GRPOConfig) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import PreTrainedModel
+from transformers.integrations import is_deepspeed_zero3_enabled
 
 from rl_faith.errors import RecipeError
 from rl_faith.policies.forward import takes_trees, tree_bias
@@ -81,6 +82,11 @@ def read_trees(model: nn.Module, dtype: torch.dtype) -> None:
 
 def check_trees(stage: str, model: PreTrainedModel) -> None:
     """Raise RecipeError where `model` would not read a tree as its sequences one by one."""
+    if is_deepspeed_zero3_enabled():
+        raise RecipeError(
+            f"{stage}: share_prompts is for weights that are whole on every process, and ZeRO-3 "
+            "divides them; use ZeRO-2 or set it to false"
+        )
     if not takes_trees(model):
         raise RecipeError(
             f"{stage}: share_prompts needs a model whose every layer attends to the whole text and "
