@@ -1,4 +1,4 @@
-"""Decisions replayed during GRPO: what is drawn, what it costs, and that it holds them in place."""
+"""Decisions replayed during GRPO: what is drawn, and what it costs to have moved away."""
 
 from collections import Counter
 from pathlib import Path

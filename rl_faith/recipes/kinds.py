@@ -121,9 +121,9 @@ class SFTRecipe:
         replay_predictions: How many of the build's questions to mix in with the model's own
             prediction as the answer, so that its decisions stay those that are explained
             (explanations).
-        share_prompts: Read what prompts of a batch have in common at their beginning once, without
-            padding: the same loss in less time where prompts are long and completions short. For
-            models that attend to the whole text by sdpa or eager attention.
+        share_prompts: Read what prompts of a batch have in common at their beginning once: the same
+            loss in less time where prompts begin alike and completions are short. For models that
+            attend to the whole text by sdpa or eager attention, with weights whole (not ZeRO-3).
     """
 
     stage: Literal["sft"] = "sft"

@@ -58,7 +58,8 @@ def make_trainer(recipe: SFTRecipe, args: SFTConfig, model_args: ModelConfig) ->
         peft_config=get_peft_config(model_args),
         callbacks=[SealedCheckpoints(args)],
     )
-    read_trees(trainer.model, model.dtype)
+    if recipe.share_prompts:
+        read_trees(trainer.model, model.dtype)
     return trainer
 
 

@@ -19,7 +19,7 @@ from trl import SFTConfig
 
 from rl_faith.training.arguments import parse_training
 from rl_faith.training.carded import CardedSFTTrainer
-from rl_faith.training.prefixes import collate
+from rl_faith.training.prefixes import collate, read_trees
 from rl_faith.training.sft import make_trainer
 
 RECIPE = "recipes/toy/sft-predictions.yaml"
@@ -64,6 +64,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as out:
         trainer = trainer_for(given, out)
+        read_trees(trainer.model, trainer.model.dtype)
         rows = sorted(trainer.train_dataset, key=lambda row: len(row["input_ids"]))
         batches = [rows[i : i + BATCH] for i in range(0, len(rows), 4 * BATCH)]
         ways = {
