@@ -32,7 +32,7 @@ run() {
 }
 
 self_consistency() {
-    local task=$recipes/tasks/$1.yaml runs=$out/$1 labels=4000 words style styles
+    local task=$recipes/tasks/$1.yaml runs=$out/$1 labels=4000 words style styles budget
     [ -z "$small" ] || labels=$2
     run sft sft-predictions --data "$data" --tasks "$task" --model_name_or_path "$model" \
         --examples_per_task "$labels" --output_dir "$runs/predictions" $(less)
@@ -43,34 +43,38 @@ self_consistency() {
     done
     styles=(attribution redaction counterfactual)
     [ -z "$small" ] || styles=(attribution)
-    for style in "${styles[@]}"; do
-        explanations "$task" "$style" "$runs"
+    for budget in one multi; do
+        for style in "${styles[@]}"; do
+            explanations "$task" "$style" "$budget" "$runs"
+        done
     done
 }
 
 explanations() {
-    local task=$1 style=$2 runs=$3 kind words start length=64
-    local out=$runs/$style replay=(--replay allenai/tulu-v2-sft-mixture)
+    local task=$1 style=$2 budget=$3 runs=$4 kind words start length=64
+    local out=$runs/$style rewards=grpo-self-consistency
+    local replay=(--replay allenai/tulu-v2-sft-mixture) how=(--styles "$style" --budgets "$budget")
     [ ! -f "$data/instruct/train.jsonl" ] || replay=(--replay "$data/instruct/train.jsonl")
     [ "$style" != attribution ] || length=16
+    [ "$budget" = one ] || out=$out-multi rewards=grpo-multi length=$((length + 32))
     for kind in formats sft; do
         words=influential
         [ "$kind" = sft ] || words=random
         run sft sft --model_name_or_path "$runs/predictions" --build "$runs/build-$words" \
-            --tasks "$task" --styles "$style" "${replay[@]}" --output_dir "$out/$kind" \
+            --tasks "$task" "${how[@]}" "${replay[@]}" --output_dir "$out/$kind" \
             $(less --replay_examples 40 --replay_predictions 480 --max_length 320)
     done
     for kind in rl sft-rl; do
         start=formats
         [ "$kind" = rl ] || start=sft
-        run grpo grpo-self-consistency --data "$data" --tasks "$task" --styles "$style" \
+        run grpo "$rewards" --data "$data" --tasks "$task" "${how[@]}" \
             --model_name_or_path "$out/$start" --output_dir "$out/$kind" \
             --max_completion_length "$length" \
             $(less --examples_per_task 240 --held_out_examples 0 --eval_strategy no \
                 --eval_on_start false --per_device_train_batch_size 64 \
                 --replay_predictions 8 --max_steps 60)
     done
-    run evaluate evaluate --data "$data" --tasks "$task" --styles "$style" \
+    run evaluate evaluate --data "$data" --tasks "$task" "${how[@]}" \
         --out "$out/evaluate" --max_new_tokens "$length" --models "zero-shot=$model" \
         "predictions=$runs/predictions" "formats=$out/formats" "sft=$out/sft" "rl=$out/rl" \
         "sft-rl=$out/sft-rl" $(less --examples_per_task 250 --ceiling_examples 0)

@@ -14,6 +14,7 @@ from rl_faith.report.sections.accuracy import accuracy
 from rl_faith.report.sections.constructed import constructed
 from rl_faith.report.sections.cost import cost
 from rl_faith.report.sections.curves import curves
+from rl_faith.report.sections.decisions import decisions
 from rl_faith.report.sections.frequent import frequent
 from rl_faith.report.sections.gaming import gaming
 from rl_faith.report.sections.grid import grid
@@ -152,6 +153,34 @@ def test_rare_validity_is_a_warning():
     found = valid(material(rows("base", 0.0, n=100, status="invalid") + rows("sft", 0.5, n=100)))
     assert found.warns
     assert [row[1:] for row in found.tables[0].rows] == [(100, 0), (100, 100)]
+
+
+def test_decisions_that_moved_are_a_warning():
+    told = {"probabilities": {"Yes": 0.8, "No": 0.2}}
+    moved = rows("sft", 0.5, n=40, **told | {"prediction": "No"})
+    kept = rows("sft", 0.5, **told)[40:]
+    found = decisions(material(rows("base", 0.5, **told) + moved + kept))
+    assert "sft on snli keeps the fewest, 0.80" in found.conclusion
+    assert found.warns
+    assert found.tables[0].rows[0][2] is None
+
+
+def test_surer_decisions_are_named():
+    base = rows("base", 0.5, probabilities={"Yes": 0.7, "No": 0.3})
+    found = decisions(material(base + rows("sft", 0.5, probabilities={"Yes": 0.9, "No": 0.1})))
+    assert "1 of 1 decide clearly more surely, most of all sft on snli, +0.20" in found.conclusion
+    assert not found.warns
+
+
+def test_decisions_of_insertions_are_those_before_them():
+    told = {"probabilities_before": {"Yes": 0.7, "No": 0.3}}
+    both = [[i | told for i in insertions(m, lambda i, impact: impact)] for m in ("base", "rl")]
+    found = decisions(material((), both[0] + both[1]))
+    assert "rl on strategyqa keeps the fewest, 1.00; no model" in found.conclusion
+
+
+def test_without_probabilities_nothing_is_said_of_decisions():
+    assert decisions(material(rows("base", 0.5) + rows("sft", 0.5))) is None
 
 
 def test_accuracy_names_where_it_fell():

@@ -11,6 +11,7 @@ from rl_faith.report.sections.accuracy import accuracy
 from rl_faith.report.sections.constructed import constructed
 from rl_faith.report.sections.cost import cost
 from rl_faith.report.sections.curves import curves
+from rl_faith.report.sections.decisions import decisions
 from rl_faith.report.sections.frequent import frequent
 from rl_faith.report.sections.gaming import gaming
 from rl_faith.report.sections.grid import grid
@@ -23,7 +24,7 @@ from rl_faith.report.sections.valid import valid
 
 _SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     headline, phi, grid, multiword, across_tasks, across_styles, constructed, frequent, valid,
-    accuracy, curves, gaming, cost, provenance,
+    accuracy, decisions, curves, gaming, cost, provenance,
 )  # fmt: skip
 
 
