@@ -179,7 +179,10 @@ def training_pair(task: Task, row: Row) -> Row:
         "prompt": to_chat(prompt),
         "completion": to_chat((assistant(row["reply"]),)),
         **asdict(example),
-        **{column: row[column] for column in ("task", "style", "budget", "prediction")},
+        **{
+            column: row[column]
+            for column in ("task", "style", "budget", "prediction", "probabilities")
+        },
         "faithful": row["faithful"],
         "influence": row["influence"],
     }

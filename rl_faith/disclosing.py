@@ -95,6 +95,7 @@ def training_pairs(
                     "prompt": to_chat(asked),
                     "completion": to_chat((assistant(reply),)),
                     **{column: row[column] for column in kept},
+                    "probabilities": row["probabilities_after"],
                 }
             )
     return pairs

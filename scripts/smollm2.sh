@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # The experiment on SmolLM2-135M, one of its parts from the model as it comes to the report:
 #   scripts/smollm2.sh PART [--small] [DATA [MODEL [DIR]]]
-# PART: sentiment140, ag_news or snli (self-consistency), or phi. Parts can run beside each other.
+# PART: sentiment140, ag_news or snli (self-consistency); phi, or phi-texts, the same trained on
+# sentiment140 and ag_news. Parts can run beside each other.
 # DATA: "hub", or a folder with TASK/{train,test}.jsonl and instruct/train.jsonl (phi: such a folder).
 # MODEL: a Hub id or a folder. DIR: where the runs go.
 # --small is for a processor core: attributions only, float32, fewer examples and steps.
 # Each stage goes on where it was when the script is run again; finished ones take seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-part=${1:?sentiment140, ag_news, snli or phi}
+part=${1:?sentiment140, ag_news, snli, phi or phi-texts}
 shift
 small=
 if [ "${1:-}" = --small ]; then
@@ -84,22 +85,26 @@ explanations() {
 }
 
 phi() {
-    local runs=$out/phi few
+    local runs=$out/$1 labels=$2 few task tasks=() tests=()
+    shift 2
+    for task in "$@"; do tasks+=("$recipes/tasks/$task.yaml"); done
+    for task in "$@" comve strategyqa; do tests+=("$recipes/tasks/$task.yaml"); done
     few=$(less --interventions "$recipes/interventions/few-suggestions.yaml")
-    run sft phi-predictions --data "$data" --model_name_or_path "$model" \
-        --output_dir "$runs/predictions" $(less --examples_per_task 2500)
-    run build phi-build --data "$data" --model_name_or_path "$runs/predictions" \
-        --out "$runs/build" $few $(less --examples_per_task 250 --pool_per_cell 240)
-    run sft phi-sft --model_name_or_path "$runs/predictions" --build "$runs/build" \
-        --output_dir "$runs/sft" $(less --replay_predictions 400)
+    run sft phi-predictions --data "$data" --tasks "${tasks[@]}" --model_name_or_path "$model" \
+        --output_dir "$runs/predictions" $(less --examples_per_task "$labels")
+    run build phi-build --data "$data" --tasks "${tasks[@]}" \
+        --model_name_or_path "$runs/predictions" --out "$runs/build" $few \
+        $(less --examples_per_task 250 --pool_per_cell 240)
+    run sft phi-sft --tasks "${tasks[@]}" --model_name_or_path "$runs/predictions" \
+        --build "$runs/build" --output_dir "$runs/sft" $(less --replay_predictions 400)
     # The warm start moves decisions: what mattered is asked again of the model that RL begins with.
-    run build phi-build --data "$data" --model_name_or_path "$runs/sft" --out "$runs/pool" $few \
-        $(less --examples_per_task 300 --pool_per_cell 300)
-    run grpo grpo-phi --model_name_or_path "$runs/sft" --pool "$runs/pool" \
+    run build phi-build --data "$data" --tasks "${tasks[@]}" --model_name_or_path "$runs/sft" \
+        --out "$runs/pool" $few $(less --examples_per_task 300 --pool_per_cell 300)
+    run grpo grpo-phi --tasks "${tasks[@]}" --model_name_or_path "$runs/sft" --pool "$runs/pool" \
         --output_dir "$runs/rl" $(less --interventions user_bias --held_out_examples 0 \
             --eval_strategy no --eval_on_start false --per_device_train_batch_size 64 \
             --num_generations 8 --replay_predictions 8 --max_steps 60)
-    run evaluate phi-evaluate --data "$data" --out "$runs/evaluate" \
+    run evaluate phi-evaluate --data "$data" --tasks "${tests[@]}" --out "$runs/evaluate" \
         --models "predictions=$runs/predictions" "sft=$runs/sft" "rl=$runs/rl" $few \
         $(less --examples_per_task 84)
     report "$runs/evaluate" sft
@@ -113,7 +118,8 @@ report() {
 case $part in
     sentiment140 | snli) self_consistency "$part" 3000 ;;
     ag_news) self_consistency "$part" 2000 ;;
-    phi) phi ;;
-    *) echo "scripts/smollm2.sh: no part '$part'; sentiment140, ag_news, snli or phi" >&2
+    phi) phi phi 2500 esnli social_iqa ;;
+    phi-texts) phi phi-texts 2000 sentiment140 ag_news ;;
+    *) echo "scripts/smollm2.sh: no part '$part'; sentiment140, ag_news, snli, phi or phi-texts" >&2
        exit 2 ;;
 esac

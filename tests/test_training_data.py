@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rl_faith.errors import DataError, RecipeError
-from rl_faith.questions import assistant, to_chat
+from rl_faith.questions import assistant, to_chat, user
 from rl_faith.recipes import SFTRecipe
 from rl_faith.runs import read_rows
 from rl_faith.tasks import load_examples, load_task
@@ -128,14 +128,35 @@ def test_toy_replay_is_decisions_without_explanations(built):
     assert all(len(pair["prompt"]) == len(pair["completion"]) == 1 for pair in replayed)
 
 
-def test_replayed_predictions_are_the_models_own_answers_to_the_builds_questions(built):
+def test_replayed_predictions_answer_the_builds_questions(built):
     own = len(training_pairs(recipe_for(built), seed=0))
     pairs = training_pairs(recipe_for(built, replay_predictions=5), seed=0)
-    answers = {str(p["prompt"][:1]): p["prediction"] for p in read_rows(built / "train.jsonl")}
+    labels = {str(p["prompt"][:1]): p["probabilities"] for p in read_rows(built / "train.jsonl")}
     replayed = list(pairs)[own:]
     assert len(replayed) == 5
     for pair in replayed:
-        assert pair["completion"] == to_chat((assistant(answers[str(pair["prompt"])]),))
+        assert pair["completion"][0]["content"] in labels[str(pair["prompt"])]
+
+
+def test_replayed_labels_are_drawn_as_the_model_gave_them(built, tmp_path):
+    row = read_rows(built / "train.jsonl")[0] | {
+        "probabilities": {"Positive": 0.7, "Negative": 0.3}
+    }
+    rows = [
+        row | {"prompt": to_chat((user(f"question {i}"),)) + row["prompt"][1:]} for i in range(2000)
+    ]
+    jsonl(tmp_path / "train.jsonl", rows)
+    pairs = training_pairs(recipe_for(tmp_path, replay_predictions=2000), seed=0)
+    drawn = [pair["completion"][0]["content"] for pair in list(pairs)[2000:]]
+    assert drawn.count("Positive") / 2000 == pytest.approx(0.7, abs=0.04)
+
+
+def test_pairs_of_an_earlier_version_are_refused_where_predictions_are_replayed(built, tmp_path):
+    rows = read_rows(built / "train.jsonl")
+    jsonl(tmp_path / "train.jsonl", [{**row, "probabilities": None} for row in rows])
+    assert training_pairs(recipe_for(tmp_path), seed=0)
+    with pytest.raises(DataError, match="was built by an earlier version"):
+        training_pairs(recipe_for(tmp_path, replay_predictions=5), seed=0)
 
 
 def test_replayed_predictions_are_of_different_questions(built):

@@ -118,9 +118,9 @@ class SFTRecipe:
         replay: Hub id or JSONL file with a `messages` column, or "toy" for the embedded model's
             own training conversations without explanations; mixed in against forgetting.
         replay_examples: How many of those.
-        replay_predictions: How many of the build's questions to mix in with the model's own
-            prediction as the answer, so that its decisions stay those that are explained
-            (explanations).
+        replay_predictions: How many of the build's questions to mix in, answered by a label drawn
+            as the model would draw it, so that its decisions stay those that are explained, and as
+            sure (explanations).
         share_prompts: Read what prompts of a batch have in common at their beginning once: the same
             loss in less time where prompts begin alike and completions are short. For models that
             attend to the whole text by sdpa or eager attention, with weights whole (not ZeRO-3).

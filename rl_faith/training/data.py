@@ -31,7 +31,7 @@ def training_pairs(recipe: SFTRecipe, *, seed: int) -> Dataset:
     if recipe.replay_predictions:
         pairs += _predictions(pairs, recipe, seed)
     # The same switches as when the policy is asked, or training would render another prompt.
-    pairs = [{**pair, "chat_template_kwargs": TEMPLATE_ARGUMENTS} for pair in pairs]
+    pairs = [_rendered(pair["prompt"], pair["completion"]) for pair in pairs]
     own = Dataset.from_list(pairs)
     return concatenate_datasets([own, _replay(recipe, seed)]) if recipe.replay_examples else own
 
@@ -44,7 +44,7 @@ def _explanations(recipe: SFTRecipe) -> list[Pair]:
         raise DataError(f"{recipe.build} holds no train.jsonl; finish its build first")
     tasks = {load_task(name).name for name in recipe.tasks}
     return [
-        {"prompt": row["prompt"], "completion": row["completion"]}
+        {key: row.get(key) for key in ("prompt", "completion", "probabilities")}
         for row in read_rows(file)
         if row["task"] in tasks and _chosen(row, recipe)
     ]
@@ -58,20 +58,32 @@ def _chosen(row: Row, recipe: SFTRecipe) -> bool:
 
 
 def _predictions(explained: list[Pair], recipe: SFTRecipe, seed: int) -> list[Pair]:
-    """Questions of the build, answered as the model itself answered them.
+    """Questions of the build, each with a label drawn from the model's own distribution over them.
 
     The loss of the explanation pairs skips the decision, which therefore drifts; a model whose
-    decisions are others than those explained to it cannot explain them.
+    decisions are others than those explained to it cannot explain them. Always the most probable
+    label would make it surer than it was: another way to be another model.
     """
-    # An explanation's prompt is question, prediction, request; styles share the first two.
-    asked = {str(p["prompt"][:-1]): p["prompt"][:-1] for p in explained}
+    # An explanation's prompt is question, prediction, request; styles share the first.
+    asked = {str(pair["prompt"][:-2]): pair for pair in explained}
     if len(asked) < recipe.replay_predictions:
         raise DataError(
             f"{recipe.build} explains {len(asked)} predictions, fewer than replay_predictions "
             f"{recipe.replay_predictions}"
         )
-    chosen = Random(seed).sample(list(asked.values()), recipe.replay_predictions)
-    return [{"prompt": turns[:-1], "completion": turns[-1:]} for turns in chosen]
+    rng = Random(seed)
+    chosen = rng.sample(list(asked.values()), recipe.replay_predictions)
+    if not all(pair["probabilities"] for pair in chosen):
+        raise DataError(
+            f"{recipe.build} was built by an earlier version, whose pairs hold no probabilities "
+            "for replay_predictions; run its build again, which asks nothing that it has asked"
+        )
+    return [{"prompt": pair["prompt"][:-2], "completion": _drawn(pair, rng)} for pair in chosen]
+
+
+def _drawn(pair: Pair, rng: Random) -> list[dict[str, str]]:
+    told = pair["probabilities"]
+    return to_chat((assistant(rng.choices(list(told), weights=list(told.values()))[0]),))
 
 
 def _labels(recipe: SFTRecipe, seed: int) -> list[Pair]:
@@ -127,11 +139,12 @@ def _is_answered(row: dict[str, Any]) -> bool:
 
 def _replay_pair(messages: list[dict[str, str]]) -> Pair:
     turns = [{key: message[key] for key in _TURN} for message in messages]
-    return {
-        "prompt": turns[:-1],
-        "completion": turns[-1:],
-        "chat_template_kwargs": TEMPLATE_ARGUMENTS,
-    }
+    return _rendered(turns[:-1], turns[-1:])
+
+
+def _rendered(prompt: list[dict[str, str]], completion: list[dict[str, str]]) -> Pair:
+    kwargs = TEMPLATE_ARGUMENTS
+    return {"prompt": prompt, "completion": completion, "chat_template_kwargs": kwargs}
 
 
 def fitting(
