@@ -10,7 +10,7 @@ from rl_faith.checks import Disclosure
 from rl_faith.correlation import Rates
 
 Form = Literal["match", "youden", "zproduct", "influence"]
-Impact = Literal["frozen", "current"]
+Whose = Literal["frozen", "current"]
 Values = NDArray[np.float64]
 
 
@@ -19,7 +19,7 @@ def phi_cct(
     rates: Mapping[str, Rates],
     form: Form = "match",
     graded: bool = False,
-    impact: Impact = "frozen",
+    policy: Whose = "frozen",
     drop_constant: bool = False,
 ) -> list[float | None]:
     """Pay each explanation for its part in phi-CCT; one that could not be judged earns None.
@@ -41,18 +41,18 @@ def phi_cct(
 
     Args:
         disclosures: From the check that evaluation uses too.
-        rates: Of the same impact (see `impact_of`), over all processes, this batch included.
+        rates: Of the same impact (see `kind_of`), over all processes, this batch included.
         form: Which of the four.
         graded: TVD in place of I: match is then 1 - |M - TVD|, and the others are about CCT.
-        impact: That of the policy before training ("frozen"), or as it is now ("current").
+        policy: Whose impact counts: that before training ("frozen"), or as it is now ("current").
         drop_constant: Leave groups without contrast unscored, in which all replies mention it or
             none does: they teach nothing, and their rewards would widen the batch's deviation.
 
     Raises:
-        ValueError: another form or kind of impact, or there is no frozen impact.
+        ValueError: another form or policy, or there is no frozen impact.
     """
     scored = [d for d in disclosures if d.status != "unscored"]
-    kind = kind_of(graded=graded, impact=impact)
+    kind = kind_of(graded=graded, policy=policy)
     impacts = np.array([_known(d, kind) for d in scored], dtype=float)
     mentions = np.array([d.mentioned for d in scored], dtype=float)
     values = iter(earnings(form, impacts, mentions, rates[kind]).tolist())
@@ -73,15 +73,15 @@ def _contrasted(scored: Sequence[Disclosure]) -> set[tuple[str, str]]:
     return {group for group, mentioned in kinds if (group, not mentioned) in kinds}
 
 
-def kind_of(*, graded: bool, impact: Impact) -> str:
+def kind_of(*, graded: bool, policy: Whose) -> str:
     """The attribute of a disclosure that counts as its impact.
 
     Raises:
-        ValueError: another kind of impact.
+        ValueError: another policy.
     """
-    if impact not in get_args(Impact):
-        raise ValueError(f"unknown impact {impact!r}; known: {', '.join(get_args(Impact))}")
-    return ("frozen_" if impact == "frozen" else "") + ("tvd" if graded else "impact")
+    if policy not in get_args(Whose):
+        raise ValueError(f"unknown policy {policy!r}; known: {', '.join(get_args(Whose))}")
+    return ("frozen_" if policy == "frozen" else "") + ("tvd" if graded else "impact")
 
 
 def _known(disclosure: Disclosure, kind: str) -> float:

@@ -44,12 +44,12 @@ def test_running_rates_and_figures_tell_truth_from_lies(rows, explain, phi):
 
 
 @pytest.mark.parametrize("form", ["match", "youden", "zproduct"])
-@pytest.mark.parametrize("impact", ["current", "frozen"])
-def test_the_reward_of_a_batch_prefers_the_truth(rows, form, impact):
+@pytest.mark.parametrize("policy", ["current", "frozen"])
+def test_the_reward_of_a_batch_prefers_the_truth(rows, form, policy):
     judging = panel()
     said = [*replies(rows, tells_the_truth), *replies(rows, lies)]
     judged = judging.judge(rows * 2, said)
-    paid = phi_cct(judged, judging.fixtures(judged)["rates"], form, impact=impact)
+    paid = phi_cct(judged, judging.fixtures(judged)["rates"], form, policy=policy)
     assert sum(paid[: len(rows)]) > sum(paid[len(rows) :])
 
 

@@ -1,7 +1,9 @@
 """GRPO by the counterfactual test on the embedded model."""
 
+import inspect
 import json
 import shutil
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +16,7 @@ from rl_faith.runs import read_rows
 from rl_faith.training.arguments import parse_training
 from rl_faith.training.grpo import make_trainer, train
 from rl_faith.training.insertion_data import insertion_rows, pool_tasks
+from rl_faith.training.rewards import GROUP, load_reward
 
 RECIPE = "recipes/toy/grpo-phi.yaml"
 
@@ -91,14 +94,23 @@ def test_stopped_it_goes_on_with_the_same_figures(pool, trained, tmp_path):
 
 
 @pytest.mark.parametrize("form", ["youden", "zproduct", "influence"])
-@pytest.mark.parametrize("impact", ["frozen", "current"])
-def test_every_form_trains(pool, tmp_path, form, impact):
-    reward = {"function": "phi_cct", "args": {"form": form, "impact": impact, "graded": True}}
+@pytest.mark.parametrize("policy", ["frozen", "current"])
+def test_every_form_trains(pool, tmp_path, form, policy):
+    reward = {"function": "phi_cct", "args": {"form": form, "policy": policy, "graded": True}}
     recipe = {**yaml.safe_load(Path(RECIPE).read_text()), "rewards": [reward]}
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump(recipe))
     train(*parsed(tmp_path / "out", pool, path, max_steps=2, eval_steps=9))
     assert len(steps(tmp_path / "out")) == 2
+
+
+@pytest.mark.parametrize("reward", entry_points(group=GROUP).names)
+def test_no_option_of_a_reward_is_named_like_a_column(pool, reward):
+    """The column would be filled in for it, as the option `impact` of phi_cct once was."""
+    rows, _ = insertion_rows(CounterfactualGRPORecipe(rewards=[], pool=str(pool)), seed=0)
+    options = inspect.signature(load_reward(reward)).parameters.values()
+    named = {o.name for o in options if o.default is not o.empty}
+    assert not named & set(rows[0])
 
 
 def test_no_example_is_both_trained_on_and_watched(pool):

@@ -95,11 +95,11 @@ def test_unscored_earns_none_in_its_place():
 
 
 @pytest.mark.parametrize(
-    ("graded", "impact", "expected"),
+    ("graded", "policy", "expected"),
     [(False, "frozen", 0), (False, "current", 1), (True, "frozen", 0.25), (True, "current", 0.75)],
 )
-def test_impact_is_the_one_asked_for(graded, impact, expected):
-    assert phi_cct([Disclosure()], RATES, graded=graded, impact=impact) == [expected]
+def test_impact_is_that_of_the_policy_asked_for(graded, policy, expected):
+    assert phi_cct([Disclosure()], RATES, graded=graded, policy=policy) == [expected]
 
 
 def test_a_frozen_impact_that_is_not_there_is_said():
@@ -109,8 +109,8 @@ def test_a_frozen_impact_that_is_not_there_is_said():
 
 def test_rates_are_those_of_the_kind_of_impact():
     rates = {"impact": RATES, "frozen_impact": Rates()}
-    assert pay([Disclosure()], rates, "zproduct", impact="frozen") == [0]
-    assert pay([Disclosure()], rates, "zproduct", impact="current") != [0]
+    assert pay([Disclosure()], rates, "zproduct", policy="frozen") == [0]
+    assert pay([Disclosure()], rates, "zproduct", policy="current") != [0]
 
 
 def grouped(name, mentioned, status="scored"):
@@ -123,8 +123,8 @@ def grouped(name, mentioned, status="scored"):
 
 def test_groups_without_contrast_are_left_unscored_when_wished():
     given = [grouped("a", True), grouped("a", False), grouped("b", True), grouped("b", True)]
-    assert phi_cct(given, RATES, impact="current") == [1, 0, 1, 1]
-    assert phi_cct(given, RATES, impact="current", drop_constant=True) == [1, 0, None, None]
+    assert phi_cct(given, RATES, policy="current") == [1, 0, 1, 1]
+    assert phi_cct(given, RATES, policy="current", drop_constant=True) == [1, 0, None, None]
 
 
 def test_an_unknown_form_is_refused():
@@ -134,7 +134,7 @@ def test_an_unknown_form_is_refused():
 
 def test_an_unknown_impact_is_refused():
     with pytest.raises(ValueError, match="known: frozen, current"):
-        phi_cct(KINDS, RATES, impact="past")
+        phi_cct(KINDS, RATES, policy="past")
 
 
 @pytest.mark.parametrize("form", FORMS[1:])

@@ -89,7 +89,7 @@ def test_every_form_of_the_reward_prefers_truth_to_silence_to_lies(disclosures, 
     some = [float(getattr(d, kind)) for d in disclosures["lies"]]
     rates = {kind: Rates().updated(some * 2, [1.0] * len(some) + [0.0] * len(some))}
     paid = {
-        name: fmean(phi_cct(of, rates, form, graded=graded, impact="current"))
+        name: fmean(phi_cct(of, rates, form, graded=graded, policy="current"))
         for name, of in disclosures.items()
     }
     assert paid["tells_the_truth"] > paid["mentions_nothing"] > paid["lies"]
@@ -99,7 +99,7 @@ def test_every_form_of_the_reward_prefers_truth_to_silence_to_lies(disclosures, 
 def test_no_form_pays_for_a_denial_less_than_for_a_mention(disclosures):
     rates = {"impact": Rates().updated([0, 1, 0, 1], [0, 0, 1, 1])}
     paid = [
-        phi_cct(disclosures[name], rates, form, impact="current")
+        phi_cct(disclosures[name], rates, form, policy="current")
         for form in FORMS
         for name in ("mentions_all", "denies_all")
     ]

@@ -17,8 +17,8 @@ from rl_faith.errors import RecipeError
 from rl_faith.policies.forward import takes_trees, tree_bias
 from rl_faith.policies.scoring import Ids
 from rl_faith.policies.trees import Tree, trees
+from rl_faith.training.sharing import IGNORED
 
-_IGNORED = -100
 # Above every token id: what belongs to one pair alone is told apart from all others by a multiple.
 _OWN = 1 << 32
 # Of one tree: attention costs the square of it, and a new tree reads what is shared once more.
@@ -46,7 +46,7 @@ def collate(pairs: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
 
 def _row(tree: Tree, pairs: Sequence[Mapping[str, Any]], width: int) -> dict[str, list[int]]:
     size = len(tree.tokens)
-    labels = [_IGNORED] * width
+    labels = [IGNORED] * width
     for i, path in tree.sequences.items():
         for node, label in zip(path, pairs[i]["labels"], strict=True):
             labels[node] = label
@@ -62,7 +62,7 @@ def _row(tree: Tree, pairs: Sequence[Mapping[str, Any]], width: int) -> dict[str
 def _told_apart(number: int, pair: Mapping[str, Any]) -> Ids:
     """The tokens of a pair, with those of its own marked by its number."""
     labels = pair["labels"]
-    trained = next((i for i, label in enumerate(labels) if label != _IGNORED), len(labels))
+    trained = next((i for i, label in enumerate(labels) if label != IGNORED), len(labels))
     shared = max(trained - 1, 0)
     own = (number + 1) * _OWN
     return tuple(t + own * (i >= shared) for i, t in enumerate(pair["input_ids"]))

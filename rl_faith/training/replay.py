@@ -16,8 +16,7 @@ from torch.nn.functional import cross_entropy
 from rl_faith.policies.chat import Chat
 from rl_faith.policies.scoring import Ids
 from rl_faith.questions import Question
-
-_IGNORED = -100
+from rl_faith.training.sharing import IGNORED
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def _surprise(model: Any, prompts: Sequence[Ids], replies: Sequence[Ids]) -> tor
     width, last = max(map(len, rows)), max(map(len, replies))
     ids = torch.tensor([(0,) * (width - len(row)) + row for row in rows]).to(model.device)
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows]).to(ids.device)
-    wanted = torch.tensor([(_IGNORED,) * (last - len(reply)) + reply for reply in replies])
+    wanted = torch.tensor([(IGNORED,) * (last - len(reply)) + reply for reply in replies])
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     logits = model(
         input_ids=ids, attention_mask=mask, position_ids=positions, logits_to_keep=last + 1

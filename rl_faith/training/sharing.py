@@ -22,7 +22,8 @@ from transformers import DynamicCache, PreTrainedModel
 from rl_faith.policies.forward import tree_bias
 from rl_faith.policies.trees import Ids, Tree, trees
 
-_IGNORED = -100
+IGNORED = -100
+"""The label of a token that is in no loss, as in torch's cross_entropy."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def group(ids: torch.Tensor, mask: torch.Tensor, width: int, dtype: torch.dtype)
         _padded([tree.depths for tree, _, _ in laid], nodes, 0).to(device),
         torch.stack([_bias(tree, nodes, dtype) for tree, _, _ in laid])[:, None].to(device),
         _padded([places for _, places, _ in laid], longest, 0).to(device),
-        _padded([labels for _, _, labels in laid], longest, _IGNORED).to(device),
+        _padded([labels for _, _, labels in laid], longest, IGNORED).to(device),
         _back(list(members.values()), said, longest, width).to(device),
         mask[:, -width:].bool(),
     )
