@@ -39,7 +39,7 @@ def test_what_it_does_not_hold_is_not(script, planted):
 
 
 def test_an_example_tells_nothing_about_itself(script):
-    """Insertions into one example share its state and their impact; another example's is its own."""
+    """Insertions into one example share state and impact; another example has its own."""
     rng = np.random.default_rng(0)
     states, impact = rng.normal(size=(100, 50)).repeat(3, 0), rng.integers(0, 2, 100).repeat(3)
     told = script.guessed(states, impact.astype(float), [f"e{i // 3}" for i in range(300)])
