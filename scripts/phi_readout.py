@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.console import Console
 from rich.progress import track
 
 from rl_faith.correlation import correlation
@@ -58,7 +59,10 @@ def read(pool: Path, model: str, most: int) -> Read:
     policy = TransformersPolicy.load(model)
     asked = [tasks[r["task"]].ask_explanation(example_of(r), r["label_after"]) for r in rows]
     ids = policy.chat.ids([policy.chat.text(conversation) for conversation in asked])
-    states = [_states(policy.model, prompt) for prompt in track(ids, "reading")]
+    states = [
+        _states(policy.model, prompt)
+        for prompt in track(ids, "reading", console=Console(stderr=True))
+    ]
     return Read(
         np.stack(states),
         np.array([float(r["impact"]) for r in rows]),
