@@ -18,6 +18,7 @@ from rl_faith.tasks import load_examples, load_task
 from rl_faith.toy.dialogues import decisions
 
 Pair = dict[str, Any]
+_PAIR = ("prompt", "completion")
 _TURN = ("role", "content")
 
 
@@ -44,7 +45,7 @@ def _explanations(recipe: SFTRecipe) -> list[Pair]:
         raise DataError(f"{recipe.build} holds no train.jsonl; finish its build first")
     tasks = {load_task(name).name for name in recipe.tasks}
     return [
-        {key: row.get(key) for key in ("prompt", "completion", "probabilities")}
+        {"probabilities": row.get("probabilities"), **{key: row[key] for key in _PAIR}}
         for row in read_rows(file)
         if row["task"] in tasks and _chosen(row, recipe)
     ]
