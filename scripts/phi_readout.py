@@ -124,6 +124,8 @@ def main() -> None:
     parser.add_argument("model", help="Hub id or folder, as everywhere")
     parser.add_argument("--insertions", type=int, default=600, help="how many at most (600)")
     given = parser.parse_args()
+    if not (given.pool / "pool.jsonl").is_file():
+        parser.error(f"{given.pool} holds no pool.jsonl; finish its counterfactual build first")
     sys.stdout.write("\n".join(table(read(given.pool, given.model, given.insertions))) + "\n")
 
 

@@ -132,7 +132,7 @@ def test_an_unknown_form_is_refused():
         phi_cct(KINDS, RATES, form="accuracy")
 
 
-def test_an_unknown_impact_is_refused():
+def test_an_unknown_policy_is_refused():
     with pytest.raises(ValueError, match="known: frozen, current"):
         phi_cct(KINDS, RATES, policy="past")
 

@@ -43,7 +43,9 @@ def test_an_example_tells_nothing_about_itself(script):
     rng = np.random.default_rng(0)
     states, impact = rng.normal(size=(100, 50)).repeat(3, 0), rng.integers(0, 2, 100).repeat(3)
     told = script.guessed(states, impact.astype(float), [f"e{i // 3}" for i in range(300)])
+    leaking = script.guessed(states, impact.astype(float), [f"e{i}" for i in range(300)])
     assert abs(np.corrcoef(told, impact)[0, 1]) < 0.3
+    assert np.corrcoef(leaking, impact)[0, 1] > 0.45
 
 
 def test_the_table_has_a_line_for_each_layer(script, planted):

@@ -14,6 +14,9 @@ from rl_faith.evaluation.scores import Row, is_scored
 from rl_faith.stats import Estimate, bootstrap_mean, clustered_share, paired_difference
 from rl_faith.text import words
 
+KEPT = 0.9
+"""Share of the baseline's decisions below which a model is another one. Ours."""
+
 EVERYWHERE = "all"
 
 
@@ -140,7 +143,7 @@ def _agreement(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
 
 _DRIFT = (
     _Kind("decisions got worse", "accuracy minus the baseline's", _accuracy, least=-0.02),
-    _Kind("decisions drifted", "share decided as the baseline does", _agreement, least=0.9),
+    _Kind("decisions drifted", "share decided as the baseline does", _agreement, least=KEPT),
 )
 
 # The counterfactual test

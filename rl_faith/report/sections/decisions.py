@@ -3,15 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rl_faith.evaluation.audit import KEPT
 from rl_faith.evaluation.scores import Row, is_scored
 from rl_faith.report.contents import Change, Section, Table
 from rl_faith.report.formatting import difference
 from rl_faith.report.formatting import share as shown
 from rl_faith.report.material import Material
 from rl_faith.stats import Estimate, bootstrap_mean, paired_difference, share
-
-# The audit's limit for the same figure.
-_KEPT = 0.9
 
 _Decisions = dict[tuple[str, str], dict[str, tuple[str, float]]]
 """By model and task: label of each unedited example, and its probability."""
@@ -48,7 +46,7 @@ def decisions(material: Material) -> Section | None:
             "Probability: mean of that of the label decided for. Of a surer model fewer edits "
             "change the decision, whatever word they are about.",
         ),
-        warns=any((held.same.value or 0) < _KEPT for held in moved),
+        warns=any((held.same.value or 0) < KEPT for held in moved),
     )
 
 
