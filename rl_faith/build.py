@@ -1,8 +1,8 @@
 """`rl-faith build`: pseudo-faithful explanations of the model's own predictions.
 
 For each example: predict, erase every word, take the most influential one (for the budget "multi":
-the fewest that change the prediction together; for the control as many random ones), ask the model
-for replacements, build one reply per style (Doi et al. 2025, section 3.1) and judge it like any
+the fewest that change the prediction together; for the control as many random ones), find
+replacements, build one reply per style (Doi et al. 2025, section 3.1) and judge it like any
 other explanation. Every verdict is one row of `instances.jsonl`; `train.jsonl` is read off these
 rows.
 """
@@ -23,6 +23,7 @@ from rl_faith.policies import Policy
 from rl_faith.pseudo import CONSTRUCTED, ORIGINAL, Source, construct, find_sources
 from rl_faith.questions import Answer, Unanswered, assistant, to_chat
 from rl_faith.recipes import BuildRecipe
+from rl_faith.replacements import Typical, typical_words
 from rl_faith.rows import Key, example_of, row_of
 from rl_faith.runs import Row, write_atomically, write_json
 from rl_faith.styles import Budget, Invalid, Style, load_style
@@ -41,6 +42,7 @@ class _Plan:
     examples: tuple[Example, ...]
     quality: frozenset[str]
     recipe: BuildRecipe
+    typical: Typical | None
 
     @property
     def one_random(self) -> bool:
@@ -83,6 +85,7 @@ def _plan(task: Task, recipe: BuildRecipe) -> _Plan:
         tuple(examples),
         frozenset(e.id for e in examples[: recipe.quality_examples]),
         recipe,
+        typical_words(task, examples) if recipe.replacements == "typical" else None,
     )
 
 
@@ -127,7 +130,7 @@ def _reply(
 def _sources(
     policy: Policy, plan: _Plan, examples: Sequence[Example], predictions: dict[str, Answer]
 ) -> dict[str, Source | Unanswered]:
-    """The words that drive each prediction, and the model's replacements for them."""
+    """The words that drive each prediction, and replacements for them."""
     task, several = plan.task, any(budget == "multi" for _, budget in plan.wanted)
     drawn = str(plan.recipe.seed) if plan.one_random else None
     erased = erase(policy, task, examples, predictions, drawn=drawn)
@@ -137,7 +140,7 @@ def _sources(
     if plan.recipe.words == "random":
         chosen = {k: _as_many(c, erased[k], f"{plan.recipe.seed}-{k}") for k, c in chosen.items()}
     styles = [style for style, _ in plan.wanted]
-    return find_sources(policy, task, examples, predictions, chosen, styles)
+    return find_sources(policy, task, examples, predictions, chosen, styles, plan.typical)
 
 
 def _top(found: list[Influence] | Unanswered) -> list[Influence] | Unanswered:

@@ -8,16 +8,13 @@ from dataclasses import dataclass
 
 from rl_faith.erasure import Influence
 from rl_faith.policies import Policy
-from rl_faith.questions import Answer, Conversation, Prediction, Unanswered
+from rl_faith.questions import Answer, Unanswered
+from rl_faith.replacements import NOT_ASKED, Place, Typical, asked_for, tried
 from rl_faith.styles import Budget, Invalid, Style
-from rl_faith.styles.reply import answer_of, unquoted
 from rl_faith.tasks import Example, Task
-from rl_faith.text import fold, redact, words
 
 CONSTRUCTED, ORIGINAL = "constructed", "original"
 """Who made an explanation of a build, in the place of a model's name."""
-
-_WORD_TOKENS = 16
 
 
 @dataclass(frozen=True)
@@ -26,33 +23,11 @@ class Source:
 
     Attributes:
         words: What they are about, the most influential first; at least one.
-        replacements: For each, the model's own word for the second most probable label, or why it
-            cannot be used.
+        replacements: For each, a word for the second most probable label, or why there is none.
     """
 
     words: tuple[Influence, ...]
     replacements: tuple[str | Invalid, ...]
-
-
-def replacement_question(
-    task: Task, example: Example, prediction: Prediction, position: int
-) -> Conversation:
-    """Ask for a word that would make the second most probable label likely (Doi, Table 13)."""
-    redacted = example.edited(redact(example.input, {position}))
-    return task.ask_replacement(redacted, prediction.ranked()[1])
-
-
-def read_replacement(reply: str, task: Task, old: str) -> str | Invalid:
-    """Take one word out of the reply, or say which of the paper's filters refuses it (App. B)."""
-    said = unquoted(answer_of(reply)).strip(".!,;: ")
-    found = words(said)
-    if len(found) != 1 or found[0].text != said:
-        return Invalid("replacement_not_one_word", f"not exactly one word: {said[:60]!r}")
-    if fold(said.lstrip("#@")) in {fold(label) for label in task.label_words} | {"redacted"}:
-        return Invalid("replacement_is_label", f"a label word or [REDACTED]: {said!r}")
-    if fold(said) == fold(old):
-        return Invalid("replacement_unchanged", f"the word that stood there: {said!r}")
-    return said
 
 
 def find_sources(
@@ -62,8 +37,9 @@ def find_sources(
     predictions: Mapping[str, Answer],
     chosen: Mapping[str, Sequence[Influence] | Unanswered],
     styles: Iterable[Style],
+    typical: Typical | None = None,
 ) -> dict[str, Source | Unanswered]:
-    """Ask the model for the replacements of the chosen words, all in one call.
+    """Find replacements for the chosen words, all in one call.
 
     Only counterfactuals need them; without that style nothing is asked.
 
@@ -74,39 +50,24 @@ def find_sources(
         predictions: On the unedited inputs, by example id.
         chosen: The words that each explanation shall be about, or why it has none, by example id.
         styles: Of the explanations.
+        typical: The words to try as replacements; without them the model is asked for one.
     """
-    replaces = any(style.name == "counterfactual" for style in styles)
-    asked = {
-        (e.id, word.position): replacement_question(task, e, decided, word.position)
-        for e in examples
-        if replaces and isinstance(decided := predictions[e.id], Prediction)
-        for word in _known(chosen[e.id])
-    }
-    said = policy.generate(list(asked.values()), max_new_tokens=_WORD_TOKENS)
-    told = dict(zip(asked, said, strict=True))
-    return {e.id: _source(task, e.id, chosen[e.id], told) for e in examples}
-
-
-def _known(chosen: Sequence[Influence] | Unanswered) -> Sequence[Influence]:
-    return () if isinstance(chosen, Unanswered) else chosen
+    known: dict[Place, str | Invalid] = {}
+    if any(style.name == "counterfactual" for style in styles):
+        given = (policy, task, examples, predictions, chosen)
+        known = asked_for(*given) if typical is None else tried(*given, typical)
+    return {e.id: _source(e.id, chosen[e.id], known) for e in examples}
 
 
 def _source(
-    task: Task,
     example: str,
     chosen: Sequence[Influence] | Unanswered,
-    told: Mapping[tuple[str, int], str | Unanswered],
+    known: Mapping[Place, str | Invalid],
 ) -> Source | Unanswered:
     if isinstance(chosen, Unanswered) or not chosen:
         return chosen if isinstance(chosen, Unanswered) else Unanswered("no_words")
-    replacements = [_replacement(told.get((example, w.position)), task, w.word) for w in chosen]
+    replacements = [known.get((example, word.position), NOT_ASKED) for word in chosen]
     return Source(tuple(chosen), tuple(replacements))
-
-
-def _replacement(said: str | Unanswered | None, task: Task, old: str) -> str | Invalid:
-    if isinstance(said, str):
-        return read_replacement(said, task, old)
-    return Invalid("too_long", "the model could not be asked")
 
 
 def construct(style: Style, example: Example, source: Source, budget: Budget) -> str | Invalid:

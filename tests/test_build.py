@@ -224,6 +224,19 @@ def test_filtered_replacement_is_counted_with_its_reason(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "results.json").read_text())["left_out"] == found
 
 
+def test_typical_words_are_tried_without_asking_for_any(tmp_path):
+    given = {**SMALL, "styles": ["counterfactual"], "quality_examples": 0}
+    build(BuildRecipe(**given, replacements="typical", out=str(tmp_path)))
+    asked = json.loads((tmp_path / "results.json").read_text())["throughput"]["build"]
+    assert asked["replies"] == 0
+
+
+def test_every_example_has_a_counterfactual_where_typical_words_are_tried(tmp_path):
+    given = {**SMALL, "styles": ["counterfactual"], "quality_examples": 0}
+    rows = build(BuildRecipe(**given, replacements="typical", out=str(tmp_path)))
+    assert [row["status"] for row in rows] == ["valid"] * SMALL["examples_per_task"]
+
+
 # Stopped, and started again
 
 

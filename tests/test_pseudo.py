@@ -11,8 +11,14 @@ from rl_faith.erasure import (
     leading_words,
     most_influential,
 )
-from rl_faith.pseudo import Source, construct, read_replacement, replacement_question
+from rl_faith.pseudo import Source, construct
 from rl_faith.questions import Prediction, Question, Unanswered
+from rl_faith.replacements import (
+    read_replacement,
+    replacement_question,
+    tried,
+    typical_words,
+)
 from rl_faith.styles import STYLES, Explanation, Invalid
 from rl_faith.tasks import Example, load_task
 from rl_faith.text import words
@@ -144,9 +150,6 @@ def test_a_replacement_that_is_refused(reply, reason):
     assert read_replacement(reply, TASK, "awful").reason == reason
 
 
-# The fewest words that change the prediction together
-
-
 class Planted:
     """Answers by the planted weights, and remembers what was asked."""
 
@@ -158,6 +161,84 @@ class Planted:
         found = [text.partition("\n\nQuestion")[0] for text in texts]
         self.asked += found
         return [policy(text) for text in found]
+
+
+# Words that are tried as replacements
+
+
+def told(*texts: str) -> list[Example]:
+    """Examples that begin with their gold label."""
+    return [
+        Example(str(i), text, label.title())
+        for i, (label, _, text) in enumerate(text.partition(" ") for text in texts)
+    ]
+
+
+def test_the_words_most_typical_of_a_label_come_first():
+    drawn = told(*["positive a good day", "negative a sad day"] * 5, "positive a rare day")
+    found = typical_words(TASK, drawn)
+    assert {label: typical[0] for label, typical in found.items()} == {
+        "Positive": "good",
+        "Negative": "sad",
+    }
+
+
+def test_a_word_that_is_frequent_everywhere_is_less_typical_than_any_of_the_label():
+    drawn = told(*["positive a good day", "negative a sad day"] * 5)
+    assert typical_words(TASK, drawn)["Positive"] == ["good", "a", "day", "sad"]
+
+
+def test_a_word_seen_once_is_less_typical_than_one_seen_often():
+    drawn = told("positive good", "positive good", "positive good once", "negative sad")
+    assert typical_words(TASK, drawn)["Positive"][:2] == ["good", "once"]
+
+
+@pytest.mark.parametrize("word", ["negative", "#Negative", "[REDACTED]"])
+def test_a_label_is_no_replacement(word):
+    found = typical_words(TASK, told(f"negative {word} sad", "positive good"))
+    assert set(found["Negative"]) == {"sad", "good"}
+
+
+def try_out(text: str, typical: list[str], chosen: int, answers: Planted | None = None):
+    example = Example("x", text, "")
+    influence = Influence(chosen, words(text)[chosen].text, 0.3, True)
+    return tried(
+        answers or Planted(),
+        TASK,
+        [example],
+        {"x": policy(text)},
+        {"x": [influence]},
+        {"Positive": typical, "Negative": typical},
+    )
+
+
+def test_of_the_typical_words_the_likeliest_for_the_second_label_is_taken():
+    assert try_out("just a day", ["sad", "awful", ":("], 1) == {("x", 1): "awful"}
+
+
+def test_of_equally_likely_words_the_first_is_taken():
+    assert try_out("an awful day", ["good", "great"], 1) == {("x", 1): "good"}
+
+
+def test_every_typical_word_is_tried_in_the_place_of_the_chosen_one():
+    answers = Planted()
+    try_out("an awful day", ["good", "great"], 1, answers)
+    assert answers.asked == ["an good day", "an great day"]
+
+
+def test_the_word_that_stands_there_is_not_tried():
+    answers = Planted()
+    try_out("an AWFUL day", ["awful", "great"], 1, answers)
+    assert answers.asked == ["an great day"]
+
+
+def test_where_no_trial_could_be_asked_there_is_no_replacement():
+    answers = Planted()
+    answers.predict = lambda questions: [Unanswered("too_long") for _ in questions]
+    assert try_out("an awful day", ["great"], 1, answers)["x", 1].reason == "too_long"
+
+
+# The fewest words that change the prediction together
 
 
 def leading(text: str, answers: Planted | None = None):

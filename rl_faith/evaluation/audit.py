@@ -11,7 +11,7 @@ from typing import Any
 
 from rl_faith.evaluation.phi_scores import phi_within
 from rl_faith.evaluation.scores import Row, is_scored
-from rl_faith.stats import Estimate, bootstrap_mean, clustered_share, paired_difference
+from rl_faith.stats import Estimate, bootstrap_mean, clustered_share, paired_difference, share
 from rl_faith.text import words
 
 KEPT = 0.9
@@ -138,7 +138,7 @@ def _agreement(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
     """Share of the unedited inputs that are decided as the baseline decides them."""
     after, before = _decisions(rows), _decisions(baseline)
     shared = sorted(after.keys() & before.keys())
-    return bootstrap_mean([float(after[k][0] == before[k][0]) for k in shared])
+    return share([after[k][0] == before[k][0] for k in shared])
 
 
 _DRIFT = (

@@ -26,6 +26,9 @@ class BuildRecipe:
             that change the prediction together.
         words: "influential", or as many "random" ones in their place: such explanations teach the
             formats of replies and nothing about influence, and are the control of the others.
+        replacements: The words that counterfactuals bring in: one that the "model" is asked for
+            (Doi, Table 13), or of eight "typical" of the label in the build's examples the one
+            that makes the model find it likeliest, for models that cannot propose a word.
         examples_per_task: Label-balanced, from the training split.
         quality_examples: How many per task also get the model's own explanations, for the
             comparison of constructed against original faithfulness (Doi, Table 3).
@@ -47,6 +50,7 @@ class BuildRecipe:
     styles: list[str] = field(default_factory=ALL_STYLES.copy)
     budgets: list[str] = field(default_factory=lambda: ["one"])
     words: Literal["influential", "random"] = "influential"
+    replacements: Literal["model", "typical"] = "model"
     examples_per_task: int = 50_000
     quality_examples: int = 1_000
     max_new_tokens: int = 128
