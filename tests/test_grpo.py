@@ -18,9 +18,12 @@ from trl import GRPOConfig
 
 from rl_faith.errors import RecipeError, RewardError
 from rl_faith.policies.transformers import TransformersPolicy
+from rl_faith.recipes import GRPORecipe
+from rl_faith.tasks import load_examples, load_task
 from rl_faith.toy.corpus import data
 from rl_faith.training.arguments import parse_training
 from rl_faith.training.grpo import check_groups, make_trainer, train
+from rl_faith.training.prompts import split_examples
 from rl_faith.training.trainer import Decisions
 
 RECIPE = "recipes/toy/grpo-self-consistency.yaml"
@@ -199,6 +202,14 @@ def test_held_out_examples_are_not_trained_on(trainer):
     held_out = {(task.name, e.id) for task, e in trainer.panel.held_out}
     assert len(held_out) == 9
     assert not held_out & trained_on
+
+
+def test_skipped_examples_are_neither_trained_on_nor_watched():
+    given = {"rewards": [], "data": "toy", "tasks": ["snli"]}
+    recipe = GRPORecipe(**given, skip_examples=3, examples_per_task=4, held_out_examples=2)
+    drawn = split_examples(recipe, {"snli": load_task("snli")}, seed=0)
+    order = load_examples(load_task("snli"), "train", source="toy", n=9, seed=0)
+    assert [[e for _, e in part] for part in drawn] == [order[3:7], order[7:]]
 
 
 def turned(trainer):

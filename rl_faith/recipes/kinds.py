@@ -182,6 +182,9 @@ class GRPORecipe:
         styles: Of the explanations.
         budgets: "one" (exactly one word) or "multi" (any number).
         examples_per_task: Label-balanced, from the training split.
+        skip_examples: How many to leave out before these: build, SFT and GRPO draw in one order by
+            task and seed, so that a model that was taught n of them begins here with unseen ones
+            when n are left out.
         held_out_examples: Further ones of the training split, by which the run is watched and its
             best checkpoint chosen.
         refresh_steps: Take the predictions in the prompts anew every so many steps; 0 for never.
@@ -202,6 +205,7 @@ class GRPORecipe:
     styles: list[str] = field(default_factory=ALL_STYLES.copy)
     budgets: list[str] = field(default_factory=lambda: ["one"])
     examples_per_task: int = 5_000
+    skip_examples: int = 0
     held_out_examples: int = 100
     refresh_steps: int = 0
     replay_predictions: int = 0

@@ -23,6 +23,7 @@ _AT_LEAST = {
     "ceiling_examples": 0,
     "replay_examples": 0,
     "replay_predictions": 0,
+    "skip_examples": 0,
     "held_out_examples": 0,
     "refresh_steps": 0,
     "replay_coef": 0,

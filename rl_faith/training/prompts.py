@@ -112,8 +112,9 @@ def split_examples(
     """Examples to train on and to watch by, both of the training split: test data stay unseen."""
     train, held_out = [], []
     for task in tasks.values():
-        n = recipe.examples_per_task + recipe.held_out_examples
+        n = recipe.skip_examples + recipe.examples_per_task + recipe.held_out_examples
         drawn = load_examples(task, "train", source=recipe.data, n=n, seed=seed)
+        drawn = drawn[recipe.skip_examples :]
         train += [(task, e) for e in drawn[: recipe.examples_per_task]]
         held_out += [(task, e) for e in drawn[recipe.examples_per_task :]]
     return train, held_out
