@@ -4,8 +4,9 @@
 
 An explanation cannot tell what its writer does not know. For every insertion of the pool the model
 reads what stands before its explanation. From its state at the last token, layer by layer, a linear
-readout (ridge regression; whole examples are left out in turn) guesses whether it mattered.
-Printed: phi of that guess with its 95% interval, by task. Ours.
+readout (ridge regression; whole examples are left out in turn) guesses whether it mattered. So it
+does from what is in plain sight: which phrase it is, which answer it suggests, which was given, and
+how surely. Printed: phi of these guesses with its 95% interval, by task. Ours.
 """
 
 import argparse
@@ -23,10 +24,12 @@ from rich.console import Console
 from rich.progress import track
 
 from rl_faith.correlation import correlation
+from rl_faith.errors import exit_on_error
 from rl_faith.plain_yaml import read_yaml
 from rl_faith.policies.transformers import TransformersPolicy
+from rl_faith.report.formatting import parts
 from rl_faith.rows import example_of
-from rl_faith.runs import read_rows
+from rl_faith.runs import Row, read_rows
 from rl_faith.tasks import load_task
 
 Values = NDArray[np.float64]
@@ -38,12 +41,14 @@ class Read:
     """What was read, insertion by insertion.
 
     Attributes:
+        plain: What is in plain sight (insertions, features).
         states: Of the last token (insertions, layers, width).
         impact: Whether each mattered.
         examples: The example that each was inserted into.
         tasks: Its task.
     """
 
+    plain: Values
     states: Values
     impact: Values
     examples: Sequence[str]
@@ -64,11 +69,27 @@ def read(pool: Path, model: str, most: int) -> Read:
         for prompt in track(ids, "reading", console=Console(stderr=True))
     ]
     return Read(
+        in_plain_sight(rows),
         np.stack(states),
         np.array([float(r["impact"]) for r in rows]),
         [r["original"] for r in rows],
         [r["task"] for r in rows],
     )
+
+
+def in_plain_sight(rows: Sequence[Row]) -> Values:
+    """Columns for phrase, suggested and given answer, whether they agree, and how sure it is."""
+    told = [row["probabilities_after"][row["label_after"]] for row in rows]
+    sure = np.array([np.log(p / (1 - p)) for p in np.clip(told, 1e-6, 1 - 1e-6)])
+    follows = np.array([float(row["label_after"] == row["suggested"]) for row in rows])
+    # Of insertions of one example an id ends in the number of the phrase.
+    which = [
+        [row["task"], row["id"].rpartition("/")[2], row["suggested"], row["label_after"]]
+        for row in rows
+    ]
+    kinds = sorted({(i, name) for names in which for i, name in enumerate(names) if name})
+    marks = np.array([[float(names[i] == name) for i, name in kinds] for names in which])
+    return np.column_stack([follows, sure, follows * sure, marks])
 
 
 def _states(model: Any, prompt: Sequence[int]) -> Values:
@@ -103,18 +124,25 @@ def _ridge(seen: Values, impact: Values, unseen: Values) -> Values:
 
 
 def table(found: Read) -> list[str]:
-    """Phi of the guess by task (columns) and layer (rows), as Markdown."""
+    """Phi of the guess by task (columns), from plain sight and layer by layer, as Markdown."""
     tasks = list(dict.fromkeys(found.tasks))
-    lines = [f"| layer | {' | '.join(tasks)} |", "|---" * (len(tasks) + 1) + "|"]
-    for layer in range(found.states.shape[1]):
-        told = guessed(found.states[:, layer], found.impact, found.examples)
-        shown = []
-        for task in tasks:
-            of = [i for i, name in enumerate(found.tasks) if name == task]
-            phi = correlation(found.impact[of], told[of], [found.examples[i] for i in of])
-            shown.append(f"{phi.value:.2f} ({phi.low:.2f} to {phi.high:.2f})")
-        lines.append(f"| {layer} | {' | '.join(shown)} |")
-    return lines
+    layers = {f"layer {i}": found.states[:, i] for i in range(found.states.shape[1])}
+    return [
+        f"| read from | {' | '.join(tasks)} |",
+        "|---" * (len(tasks) + 1) + "|",
+        *(
+            f"| {name} | {' | '.join(_phi(found, values, task) for task in tasks)} |"
+            for name, values in {"plain sight": found.plain, **layers}.items()
+        ),
+    ]
+
+
+def _phi(found: Read, values: Values, task: str) -> str:
+    """Of readouts of one task alone: what matters in another may be told by other signs."""
+    of = [i for i, name in enumerate(found.tasks) if name == task]
+    examples = [found.examples[i] for i in of]
+    phi = correlation(found.impact[of], guessed(values[of], found.impact[of], examples), examples)
+    return " ".join(parts(phi)).strip()
 
 
 def main() -> None:
@@ -126,7 +154,9 @@ def main() -> None:
     given = parser.parse_args()
     if not (given.pool / "pool.jsonl").is_file():
         parser.error(f"{given.pool} holds no pool.jsonl; finish its counterfactual build first")
-    sys.stdout.write("\n".join(table(read(given.pool, given.model, given.insertions))) + "\n")
+    with exit_on_error():
+        found = read(given.pool, given.model, given.insertions)
+    sys.stdout.write("\n".join(table(found)) + "\n")
 
 
 if __name__ == "__main__":

@@ -48,12 +48,57 @@ def test_an_example_tells_nothing_about_itself(script):
     assert np.corrcoef(leaking, impact)[0, 1] > 0.45
 
 
-def test_the_table_has_a_line_for_each_layer(script, planted):
+@pytest.fixture
+def read(script, planted):
+    """Of two tasks; what is in plain sight tells nothing, and each of two layers everything."""
     states, impact, examples = planted
-    found = script.Read(states[:, None].repeat(2, 1), impact, examples, ["a", "b", "b"] * 100)
-    lines = script.table(found)
-    assert lines[0] == "| layer | a | b |"
-    assert len(lines) == 4
+    layers, plain = states[:, None].repeat(2, 1), np.zeros((300, 1))
+    return script.Read(plain, layers, impact, examples, ["a"] * 150 + ["b"] * 150)
+
+
+def test_the_table_has_a_line_for_plain_sight_and_each_layer(script, read):
+    heads = [line.split("|")[1].strip() for line in script.table(read)]
+    assert heads == ["read from", "---", "plain sight", "layer 0", "layer 1"]
+
+
+def test_each_task_is_read_by_a_readout_of_its_own(script, read):
+    """The sign that tells impact in one task is turned round in the other."""
+    read.states[150:] *= -1
+    phis = [float(cell.split()[0]) for cell in script.table(read)[-1].split("|")[2:4]]
+    assert min(phis) > 0.7
+
+
+ROWS = [
+    {
+        "id": f"e{i}/user_bias-{phrase}",
+        "task": "sky",
+        "suggested": suggested,
+        "label_after": after,
+        "probabilities_after": {after: p},
+    }
+    for i, (phrase, suggested, after, p) in enumerate(
+        [(0, "Yes", "Yes", 0.5), (1, "Yes", "No", 0.5), (0, "No", "No", 1.0)]
+    )
+]
+
+
+def test_agreement_and_sureness_are_in_plain_sight(script):
+    follows, sure = script.in_plain_sight(ROWS)[:, :2].T
+    assert follows.tolist() == [1, 0, 1]
+    assert sure.round(2).tolist() == [0, 0, 13.82]
+
+
+def test_the_phrase_is_in_plain_sight(script):
+    marks = script.in_plain_sight(ROWS)[:, 3:]
+    assert any((column == [1, 0, 1]).all() for column in marks.T)
+
+
+def test_a_model_that_cannot_be_loaded_is_named_in_a_sentence(script, monkeypatch, capsys, pool):
+    monkeypatch.setattr("sys.argv", ["phi_readout.py", str(pool), "no/such/folder"])
+    with pytest.raises(SystemExit) as left:
+        script.main()
+    assert left.value.code == 2
+    assert "no/such/folder" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_states_of_a_pool_are_read(script, pool):
