@@ -5,7 +5,8 @@
 # sentiment140 and ag_news. Parts can run beside each other.
 # DATA: "hub", or a folder with TASK/{train,test}.jsonl and instruct/train.jsonl (phi: such a folder).
 # MODEL: a Hub id or a folder. DIR: where the runs go.
-# --small is for a processor core: attributions only, float32, fewer examples and steps.
+# --small is for a processor core: float32, fewer examples and steps, suggestions only; a style of a task
+# takes two hours in one word and as long in any number.
 # Each stage goes on where it was when the script is run again; finished ones take seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -33,26 +34,24 @@ run() {
 }
 
 self_consistency() {
-    local task=$recipes/tasks/$1.yaml runs=$out/$1 labels=4000 words style styles budget
+    local task=$recipes/tasks/$1.yaml runs=$out/$1 labels=4000 words style budget
     [ -z "$small" ] || labels=$2
     run sft sft-predictions --data "$data" --tasks "$task" --model_name_or_path "$model" \
         --examples_per_task "$labels" --output_dir "$runs/predictions" $(less)
     for words in random influential; do
         run build build --data "$data" --tasks "$task" --words "$words" \
             --model_name_or_path "$runs/predictions" --out "$runs/build-$words" \
-            $(less --styles attribution --examples_per_task 500 --quality_examples 40)
+            $(less --examples_per_task 500 --quality_examples 40)
     done
-    styles=(attribution redaction counterfactual)
-    [ -z "$small" ] || styles=(attribution)
     for budget in one multi; do
-        for style in "${styles[@]}"; do
-            explanations "$task" "$style" "$budget" "$runs"
+        for style in attribution redaction counterfactual; do
+            explanations "$task" "$style" "$budget" "$runs" "$labels"
         done
     done
 }
 
 explanations() {
-    local task=$1 style=$2 budget=$3 runs=$4 kind words start length=64
+    local task=$1 style=$2 budget=$3 runs=$4 labels=$5 kind words start length=64
     local out=$runs/$style rewards=grpo-self-consistency
     local replay=(--replay allenai/tulu-v2-sft-mixture) how=(--styles "$style" --budgets "$budget")
     [ ! -f "$data/instruct/train.jsonl" ] || replay=(--replay "$data/instruct/train.jsonl")
@@ -71,8 +70,8 @@ explanations() {
         run grpo "$rewards" --data "$data" --tasks "$task" "${how[@]}" \
             --model_name_or_path "$out/$start" --output_dir "$out/$kind" \
             --max_completion_length "$length" \
-            $(less --examples_per_task 240 --held_out_examples 0 --eval_strategy no \
-                --eval_on_start false --per_device_train_batch_size 64 \
+            $(less --examples_per_task 480 --skip_examples "$labels" --held_out_examples 0 \
+                --eval_strategy no --eval_on_start false --per_device_train_batch_size 64 \
                 --replay_predictions 8 --max_steps 60)
     done
     run evaluate evaluate --data "$data" --tasks "$task" "${how[@]}" \
