@@ -26,7 +26,7 @@ from rl_faith.plain_yaml import read_yaml
 from rl_faith.policies import Policy
 from rl_faith.policies.transformers import TransformersPolicy
 from rl_faith.questions import Prediction
-from rl_faith.report.formatting import parts
+from rl_faith.report.formatting import text
 from rl_faith.rows import example_of
 from rl_faith.runs import Row, read_rows
 from rl_faith.stats import Estimate, bootstrap_mean, paired_difference, share
@@ -76,11 +76,7 @@ def line(model: str, task: str, found: Sequence[Moved]) -> str:
     """One model on one task as a row of the table."""
     own, other = [m.faithful for m in found], [m.elsewhere for m in found]
     shown: Iterable[Estimate] = (share(own), bootstrap_mean(other), paired_difference(other, own))
-    return (
-        f"| {model} | {task} | {len(found)} | "
-        + " | ".join(" ".join(parts(e)) for e in shown)
-        + " |"
-    )
+    return f"| {model} | {task} | {len(found)} | " + " | ".join(text(e) for e in shown) + " |"
 
 
 def main() -> None:

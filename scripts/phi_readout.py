@@ -27,7 +27,7 @@ from rl_faith.correlation import correlation
 from rl_faith.errors import exit_on_error
 from rl_faith.plain_yaml import read_yaml
 from rl_faith.policies.transformers import TransformersPolicy
-from rl_faith.report.formatting import parts
+from rl_faith.report.formatting import text
 from rl_faith.rows import example_of
 from rl_faith.runs import Row, read_rows
 from rl_faith.tasks import load_task
@@ -142,7 +142,7 @@ def _phi(found: Read, values: Values, task: str) -> str:
     of = [i for i, name in enumerate(found.tasks) if name == task]
     examples = [found.examples[i] for i in of]
     phi = correlation(found.impact[of], guessed(values[of], found.impact[of], examples), examples)
-    return " ".join(parts(phi)).strip()
+    return text(phi)
 
 
 def main() -> None:
