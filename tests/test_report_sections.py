@@ -287,6 +287,14 @@ def test_what_came_before_counts_as_trained_on(tmp_path):
     assert "trained on all tasks" in without_transfer(known)[0]
 
 
+def test_a_task_file_trained_on_is_the_task_of_its_name(tmp_path):
+    path = training(tmp_path, tasks=["my/tasks/snli.yaml"], styles=["attribution"])
+    (source,) = read([path]).sources
+    found = rows("base", 0.2, task="snli") + rows("rl", 0.8, task="snli")
+    known = material(found, sources=[source], trained={(EDITS, "rl"): source})
+    assert across_tasks(known) is None
+
+
 def test_what_a_model_was_trained_on_may_be_unknown():
     found = material(rows("base", 0.2) + rows("sft", 0.5))
     assert across_tasks(found) is None

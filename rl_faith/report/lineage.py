@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rl_faith.report.reading import Read, Source, behind
+from rl_faith.tasks import task_name
 
 _DEEPEST = 10
 
@@ -31,7 +32,7 @@ def trained_on(made_by: Source, read: Read) -> Trained | None:
         found = _named(source.recipe, "tasks"), _named(source.recipe, "styles")
         if not all(found) and source is made_by:
             return None
-        tasks |= found[0]
+        tasks |= {task_name(name) for name in found[0]}
         styles |= found[1]
         source = behind(str(source.recipe.get("model_name_or_path", "")), named)
     return Trained(frozenset(tasks), frozenset(styles))

@@ -15,6 +15,7 @@ from rl_faith.questions import Conversation, Question, assistant, user
 from rl_faith.tasks.checking import check_task, strings
 from rl_faith.tasks.explanation import ExplanationPrompts
 
+_FILES = (".yaml", ".yml")
 _PLACE = re.compile(r"\{(input|second_input|options|labels|redacted_input|target_label)\}")
 
 
@@ -184,13 +185,18 @@ def load_task(name: str) -> Task:
     Raises:
         TaskError: no such task, or the file is incomplete.
     """
-    if name.endswith((".yaml", ".yml")):
-        return _parse(Path(name).stem, _text_of(Path(name)))
+    if name.endswith(_FILES):
+        return _parse(task_name(name), _text_of(Path(name)))
     if name not in shipped_tasks():
         near = get_close_matches(name, shipped_tasks(), n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(shipped_tasks())}."
         raise TaskError(f"unknown task {shown(name)}; {hint} A path to a .yaml file works too")
     return _parse(name, files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def task_name(name: str) -> str:
+    """The name in results of a task that a recipe names: a path to its file without the folders."""
+    return Path(name).stem if name.endswith(_FILES) else name
 
 
 def _text_of(path: Path) -> str:
