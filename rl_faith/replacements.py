@@ -97,20 +97,20 @@ def typical_words(task: Task, examples: Sequence[Example]) -> dict[str, list[str
         seen[example.gold].update({word.key for word in words(example.input)})
     all_seen = sum(seen.values(), Counter[str]())
     usable = [key for key in all_seen if isinstance(read_replacement(key, task, ""), str)]
-    found = {}
-    for label, mine in seen.items():
-        odds = {key: _log_odds(key, mine, all_seen - mine) for key in usable}
-        found[label] = sorted(odds, key=lambda key: (-odds[key], key))[:_TYPICAL]
-    return found
+    return {label: _most_typical(mine, all_seen, usable) for label, mine in seen.items()}
 
 
-def _log_odds(key: str, mine: Counter[str], other: Counter[str]) -> float:
-    """How far a word is more frequent in `mine` than in `other`, in standard errors."""
-    a, b = mine[key] + _PRIOR, other[key] + _PRIOR
-    vocabulary = len(mine | other) * _PRIOR
-    return (
-        log(a / (mine.total() + vocabulary - a)) - log(b / (other.total() + vocabulary - b))
-    ) / sqrt(1 / a + 1 / b)
+def _most_typical(mine: Counter[str], all_seen: Counter[str], usable: Sequence[str]) -> list[str]:
+    # Once for all words: a build of full size has tens of thousands of them.
+    added = len(all_seen) * _PRIOR
+    here, there = mine.total() + added, all_seen.total() - mine.total() + added
+
+    def log_odds(key: str) -> float:
+        """How far the word is more frequent here than there, in standard errors."""
+        a, b = mine[key] + _PRIOR, all_seen[key] - mine[key] + _PRIOR
+        return (log(a / (here - a)) - log(b / (there - b))) / sqrt(1 / a + 1 / b)
+
+    return sorted(usable, key=lambda key: (-log_odds(key), key))[:_TYPICAL]
 
 
 def tried(

@@ -85,8 +85,8 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="a folder that rl-faith evaluate wrote")
     parser.add_argument("--dtype", default="float32")
     given = parser.parse_args()
-    if not (given.run / "instances.jsonl").is_file():
-        parser.error(f"{given.run} holds no instances.jsonl; evaluate counterfactuals there first")
+    if not (given.run / "results.json").is_file() or "models" not in _recipe(given.run):
+        parser.error(f"{given.run} is no finished evaluation; evaluate counterfactuals there first")
     sys.stdout.write(
         "| model | task | n | as explained | elsewhere | difference |\n" + "|---" * 6 + "|\n"
     )
@@ -95,12 +95,17 @@ def main() -> None:
             sys.stdout.write(f"{made}\n")
 
 
+def _recipe(run: Path) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = read_yaml((run / "recipe.yaml").read_text(encoding="utf-8"))
+    return found
+
+
 def _lines(run: Path, dtype: str) -> Iterable[str]:
-    recipe = read_yaml((run / "recipe.yaml").read_text(encoding="utf-8"))
+    recipe = _recipe(run)
     tasks = {task.name: task for task in map(load_task, recipe["tasks"])}
     by_model: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for row in read_rows(run / "instances.jsonl"):
-        if row["style"] == "counterfactual" and elsewhere(row):
+        if row.get("style") == "counterfactual" and elsewhere(row):
             by_model[row["model"]][row["task"]].append(row)
     for model, where in parse_models(recipe["models"]).items():
         if model in by_model:

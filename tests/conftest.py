@@ -1,5 +1,6 @@
 """The command line in this process and in a forked one, and one small run of each stage."""
 
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
@@ -47,6 +49,17 @@ class Outcome:
 
 
 Cli = Callable[..., Outcome]
+
+
+def load_script(name: str) -> ModuleType:
+    """A file of scripts/ as a module."""
+    path = Path(__file__).parents[1] / "scripts" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

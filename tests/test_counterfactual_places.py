@@ -1,26 +1,21 @@
 """The word of a counterfactual, put elsewhere."""
 
-import importlib.util
 from math import log
-from pathlib import Path
 
 import pytest
+from conftest import load_script
 
 from rl_faith.evaluation.grid import evaluate
 from rl_faith.questions import Prediction
 from rl_faith.recipes import EvaluateRecipe
 from rl_faith.tasks import load_task
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "counterfactual_places.py"
 TASK = load_task("sentiment140")
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("counterfactual_places", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("counterfactual_places")
 
 
 def row(edited: str | None, **more):
@@ -74,6 +69,13 @@ def test_every_model_of_a_run_is_asked(script, monkeypatch, capsys, tmp_path):
     script.main()
     table = [line.split("|")[1:3] for line in capsys.readouterr().out.splitlines()]
     assert table[2:] == [[" a ", " snli "], [" b ", " snli "]]
+
+
+def test_a_build_is_no_evaluation(script, monkeypatch, capsys, built):
+    monkeypatch.setattr("sys.argv", ["counterfactual_places.py", str(built)])
+    with pytest.raises(SystemExit):
+        script.main()
+    assert "is no finished evaluation" in capsys.readouterr().err
 
 
 def test_without_a_run_it_says_what_to_do(script, monkeypatch, capsys, tmp_path):

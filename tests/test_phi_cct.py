@@ -1,14 +1,12 @@
 """The phi-CCT reward, and the simulation that shows which form trains what."""
 
-import importlib.util
 import math
-import sys
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+from conftest import load_script
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +16,6 @@ from rl_faith.correlation import Rates, Table2x2
 
 FORMS = ["match", "youden", "zproduct", "influence"]
 RATES = Rates().updated([1, 1, 1, 1, 0, 0, 0, 0, 0, 0], [1, 1, 1, 0, 1, 1, 0, 0, 0, 0])
-SCRIPT = Path(__file__).parents[1] / "scripts" / "phi_reward_simulation.py"
 
 
 class Disclosure(NamedTuple):
@@ -227,11 +224,7 @@ def test_the_gradient_of_influence_is_the_gradient_of_phi(pi, tpr, fpr):
 
 @pytest.fixture(scope="module")
 def simulation() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("phi_reward_simulation", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return load_script("phi_reward_simulation")
 
 
 @settings(deadline=None)  # other work on the machine must not fail a test
