@@ -15,6 +15,7 @@ from rl_faith.policies.loading import load_model, load_tokenizer
 from rl_faith.policies.memory import Budget, tokens_read, tokens_written
 from rl_faith.policies.scoring import Ids, Row, ScoringPolicy, Table
 from rl_faith.policies.trees import distinct_tokens, trees
+from rl_faith.policies.writing import continued, empty_cache
 
 # At most so many tokens per batch. A processor reads fastest what stays in its cache; writing goes
 # token by token and gains from many rows at once. A tree's mask grows with its square.
@@ -86,7 +87,7 @@ class TransformersPolicy(ScoringPolicy):
             yield read_tree(self.model, rows, tree, tokens)
 
     def write(self, prompts: Sequence[Ids], max_new_tokens: int) -> list[list[int]]:
-        """The greedy continuation of each of several different prompts, padded at its end."""
+        """The greedy continuation of each of several different prompts."""
         with _asking(self.model):
             written = self._writing.spend(prompts, partial(self._write_batches, max_new_tokens))
         return [written[prompt] for prompt in prompts]
@@ -113,16 +114,8 @@ class TransformersPolicy(ScoringPolicy):
             eos_token_id=_end_tokens(self.model, tokenizer),
         )
         device = self.model.device
-        # Under ZeRO-3 transformers would go token by token with the other processes, which have
-        # other batches or none; here every process has the weights whole and its own pace.
-        whole = self.model.generate(
-            input_ids=ids.to(device),
-            attention_mask=mask.to(device),
-            generation_config=config,
-            synced_gpus=False,
-        )
-        written: list[list[int]] = whole[:, width:].tolist()
-        return written
+        cache = empty_cache(self.model) if self._takes_trees else {}
+        return continued(self.model, ids.to(device), mask.to(device), config, cache)
 
 
 @contextmanager

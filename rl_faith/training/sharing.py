@@ -3,11 +3,11 @@
 A group is several completions of one prompt. Here a decision's prompt has a hundred to two
 hundred tokens and its explanation ten to forty, so that TRL, which reads every sequence whole,
 spends most of a step on the same tokens again. A group is laid out as a tree
-(`rl_faith.policies.trees`) instead, and a rollout begins from the keys and values of its prompt.
-Log-probabilities, samples and gradients are the same up to rounding.
+(`rl_faith.policies.trees`) instead, and a rollout begins from the keys and values of its prompt
+(`rl_faith.policies.writing`).
+Log-probabilities, the distribution of samples and gradients are the same up to rounding.
 """
 
-import inspect
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,10 +17,11 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from transformers import DynamicCache, PreTrainedModel
+from transformers import GenerationConfig, PreTrainedModel
 
 from rl_faith.policies.forward import tree_bias
 from rl_faith.policies.trees import Ids, Tree, trees
+from rl_faith.policies.writing import Cache, continued, empty_cache, select
 
 IGNORED = -100
 """The label of a token that is in no loss, as in torch's cross_entropy."""
@@ -141,47 +142,35 @@ def language_model(model: Any) -> PreTrainedModel:
 
 
 def write_groups(
-    model: Any, prompts: Sequence[Sequence[int]], pad: int, **how: Any
-) -> torch.Tensor:
-    """Continue prompts, most of which stand there several times.
+    model: Any, prompts: Sequence[Sequence[int]], config: GenerationConfig
+) -> list[list[int]]:
+    """Continue prompts, most of which stand there several times, each until it ends.
 
     Args:
         model: Who writes; without gradients.
         prompts: Token ids; the order is kept.
-        pad: The token that pads.
-        how: Further arguments of `generate`.
+        config: How it writes (see `continued`); with `pad_token_id`.
 
     Returns:
-        New token ids (prompts, tokens).
+        The new tokens of each prompt.
     """
     distinct = list(dict.fromkeys(map(tuple, prompts)))
     width = max(map(len, distinct))
     gaps = [width - len(prompt) for prompt in distinct]
+    pad = config.pad_token_id
     ids = torch.tensor([[pad] * g + list(p) for g, p in zip(gaps, distinct, strict=True)])
     mask = torch.tensor([[0] * g + [1] * (width - g) for g in gaps])
     ids, mask = ids.to(model.device), mask.to(model.device)
     cache = _read(language_model(model), ids[:, :-1], mask[:, :-1])
     which = {prompt: i for i, prompt in enumerate(distinct)}
     order = torch.tensor([which[tuple(prompt)] for prompt in prompts], device=model.device)
-    for kept in cache.values():
-        kept.batch_select_indices(order)
-    whole: torch.Tensor = model.generate(
-        input_ids=ids[order], attention_mask=mask[order], **cache, **how
-    )
-    return whole[:, width:]
+    select(cache, order)
+    return continued(model, ids[order], mask[order], config, cache)
 
 
-def _read(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor) -> dict[str, DynamicCache]:
-    """Keys and values of prompts, under the name by which this transformers takes them."""
-    takes = inspect.signature(model.forward).parameters
-    cache = {"cache" if "cache" in takes else "past_key_values": DynamicCache(config=model.config)}
+def _read(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor) -> Cache:
+    """Keys and values of prompts."""
+    cache = empty_cache(model)
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     model(ids, mask, position_ids=positions, use_cache=True, logits_to_keep=1, **cache)
     return cache
-
-
-def to_end(ids: torch.Tensor, ends: Sequence[int]) -> list[list[int]]:
-    """Cut each row behind the first of the tokens that end a turn."""
-    rows: list[list[int]] = ids.tolist()
-    lengths = [next((i + 1 for i, t in enumerate(row) if t in ends), len(row)) for row in rows]
-    return [row[:n] for row, n in zip(rows, lengths, strict=True)]

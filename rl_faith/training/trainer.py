@@ -17,13 +17,7 @@ from rl_faith.training.carded import Carded
 from rl_faith.training.panel import Panel
 from rl_faith.training.prompts import Prompts
 from rl_faith.training.replay import Replay
-from rl_faith.training.sharing import (
-    group,
-    language_model,
-    reading_at,
-    to_end,
-    write_groups,
-)
+from rl_faith.training.sharing import group, language_model, reading_at, write_groups
 
 _DECISIONS = "decisions.json"
 
@@ -130,9 +124,7 @@ class FaithfulnessTrainer(Carded, GRPOTrainer):  # type: ignore[misc]
             ) as model,
             torch.no_grad(),
         ):
-            pad = self._tokenizer.pad_token_id
-            ids = write_groups(model, prompt_ids, pad, generation_config=self.generation_config)
-        return to_end(ids, self.eos_token_ids), None
+            return write_groups(model, prompt_ids, self.generation_config), None
 
 
 class Decisions(TrainerCallback):  # type: ignore[misc]
