@@ -15,7 +15,7 @@ from rl_faith.policies.loading import load_model, load_tokenizer
 from rl_faith.policies.memory import Budget, tokens_read, tokens_written
 from rl_faith.policies.scoring import Ids, Row, ScoringPolicy, Table
 from rl_faith.policies.trees import distinct_tokens, trees
-from rl_faith.policies.writing import continued, empty_cache
+from rl_faith.policies.writing import continued, empty_cache, padded
 
 # At most so many tokens per batch. A processor reads fastest what stays in its cache; writing goes
 # token by token and gains from many rows at once. A tree's mask grows with its square.
@@ -101,21 +101,17 @@ class TransformersPolicy(ScoringPolicy):
             yield dict(zip(chosen, self._write(chosen, max_new_tokens), strict=True))
 
     def _write(self, prompts: Sequence[Ids], max_new_tokens: int) -> list[list[int]]:
-        """Greedy continuation of prompts padded on the left."""
-        tokenizer, width = self.chat.tokenizer, max(map(len, prompts))
-        pad = tokenizer.pad_token_id
-        ids = torch.tensor([(pad,) * (width - len(p)) + p for p in prompts])
-        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+        tokenizer = self.chat.tokenizer
         # The model's own sampling defaults must not leak into a greedy run.
         config = GenerationConfig(
             do_sample=False,
             max_new_tokens=max_new_tokens,
-            pad_token_id=pad,
+            pad_token_id=tokenizer.pad_token_id,
             eos_token_id=_end_tokens(self.model, tokenizer),
         )
-        device = self.model.device
+        ids, mask = padded(prompts, tokenizer.pad_token_id, self.model.device)
         cache = empty_cache(self.model) if self._takes_trees else {}
-        return continued(self.model, ids.to(device), mask.to(device), config, cache)
+        return continued(self.model, ids, mask, config, cache)
 
 
 @contextmanager

@@ -6,7 +6,8 @@ round ends when half of its rows have, and the next one begins with the other ha
 """
 
 import inspect
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from copy import copy
 from typing import Any
 
 import torch
@@ -26,6 +27,17 @@ def empty_cache(model: PreTrainedModel) -> Cache:
     """Room for keys and values, under the name by which this transformers takes them."""
     takes = inspect.signature(model.forward).parameters
     return {"cache" if "cache" in takes else "past_key_values": DynamicCache(config=model.config)}
+
+
+def padded(
+    prompts: Sequence[Sequence[int]], pad: int, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Prompts padded on the left, and which of them are tokens: both (prompts, tokens)."""
+    width = max(map(len, prompts))
+    gaps = [width - len(prompt) for prompt in prompts]
+    ids = [[pad] * gap + list(prompt) for gap, prompt in zip(gaps, prompts, strict=True)]
+    mask = [[0] * gap + [1] * (width - gap) for gap in gaps]
+    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
 
 
 def select(cache: Cache, rows: torch.Tensor) -> None:
@@ -88,14 +100,15 @@ def _round(
     """Rows with `done` new tokens, continued until half of them have ended."""
     ends = torch.tensor(sorted(_several(config)), device=ids.device)
     stops = StoppingCriteriaList([_HalfEnded(ends)] if cache else [])
+    shorter = copy(config)
+    shorter.max_new_tokens = config.max_new_tokens - done
+    shorter.min_new_tokens = max(0, (config.min_new_tokens or 0) - done)
     # Under ZeRO-3 transformers would go token by token with the other processes, which have other
     # batches or none; where rows are written here, a process has the weights whole.
     whole: torch.Tensor = model.generate(
         input_ids=ids,
         attention_mask=mask,
-        generation_config=config,
-        max_new_tokens=config.max_new_tokens - done,
-        min_new_tokens=max(0, (config.min_new_tokens or 0) - done),
+        generation_config=shorter,
         stopping_criteria=stops,
         synced_gpus=False,
         **cache,

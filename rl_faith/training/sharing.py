@@ -21,7 +21,7 @@ from transformers import GenerationConfig, PreTrainedModel
 
 from rl_faith.policies.forward import tree_bias
 from rl_faith.policies.trees import Ids, Tree, trees
-from rl_faith.policies.writing import Cache, continued, empty_cache, select
+from rl_faith.policies.writing import Cache, continued, empty_cache, padded, select
 
 IGNORED = -100
 """The label of a token that is in no loss, as in torch's cross_entropy."""
@@ -155,12 +155,7 @@ def write_groups(
         The new tokens of each prompt.
     """
     distinct = list(dict.fromkeys(map(tuple, prompts)))
-    width = max(map(len, distinct))
-    gaps = [width - len(prompt) for prompt in distinct]
-    pad = config.pad_token_id
-    ids = torch.tensor([[pad] * g + list(p) for g, p in zip(gaps, distinct, strict=True)])
-    mask = torch.tensor([[0] * g + [1] * (width - g) for g in gaps])
-    ids, mask = ids.to(model.device), mask.to(model.device)
+    ids, mask = padded(distinct, config.pad_token_id, model.device)
     cache = _read(language_model(model), ids[:, :-1], mask[:, :-1])
     which = {prompt: i for i, prompt in enumerate(distinct)}
     order = torch.tensor([which[tuple(prompt)] for prompt in prompts], device=model.device)
