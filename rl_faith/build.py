@@ -23,7 +23,7 @@ from rl_faith.policies import Policy
 from rl_faith.pseudo import CONSTRUCTED, ORIGINAL, Source, construct, find_sources
 from rl_faith.questions import Answer, Unanswered, assistant, to_chat
 from rl_faith.recipes import BuildRecipe
-from rl_faith.replacements import Typical, typical_words
+from rl_faith.replacements import Chosen, Typical, typical_words
 from rl_faith.rows import Key, example_of, row_of
 from rl_faith.runs import Row, write_atomically, write_json
 from rl_faith.styles import Budget, Invalid, Style, load_style
@@ -140,7 +140,8 @@ def _sources(
     if plan.recipe.words == "random":
         chosen = {k: _as_many(c, erased[k], f"{plan.recipe.seed}-{k}") for k, c in chosen.items()}
     styles = [style for style, _ in plan.wanted]
-    return find_sources(policy, task, examples, predictions, chosen, styles, plan.typical)
+    about = Chosen(task, examples, predictions, chosen)
+    return find_sources(policy, about, styles, plan.typical)
 
 
 def _top(found: list[Influence] | Unanswered) -> list[Influence] | Unanswered:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from rl_faith.erasure import Influence
 from rl_faith.policies import Policy
-from rl_faith.questions import Answer, Unanswered
-from rl_faith.replacements import NOT_ASKED, Place, Typical, asked_for, tried
+from rl_faith.questions import Unanswered
+from rl_faith.replacements import NOT_ASKED, Chosen, Place, Typical, asked_for, tried
 from rl_faith.styles import Budget, Invalid, Style
-from rl_faith.tasks import Example, Task
+from rl_faith.tasks import Example
 
 CONSTRUCTED, ORIGINAL = "constructed", "original"
 """Who made an explanation of a build, in the place of a model's name."""
@@ -31,13 +31,7 @@ class Source:
 
 
 def find_sources(
-    policy: Policy,
-    task: Task,
-    examples: Sequence[Example],
-    predictions: Mapping[str, Answer],
-    chosen: Mapping[str, Sequence[Influence] | Unanswered],
-    styles: Iterable[Style],
-    typical: Typical | None = None,
+    policy: Policy, chosen: Chosen, styles: Iterable[Style], typical: Typical | None = None
 ) -> dict[str, Source | Unanswered]:
     """Find replacements for the chosen words, all in one call.
 
@@ -45,18 +39,14 @@ def find_sources(
 
     Args:
         policy: Whose predictions are explained.
-        task: Of the examples.
-        examples: Each with an id of its own.
-        predictions: On the unedited inputs, by example id.
-        chosen: The words that each explanation shall be about, or why it has none, by example id.
+        chosen: The words that each explanation shall be about.
         styles: Of the explanations.
         typical: The words to try as replacements; without them the model is asked for one.
     """
     known: dict[Place, str | Invalid] = {}
     if any(style.name == "counterfactual" for style in styles):
-        given = (policy, task, examples, predictions, chosen)
-        known = asked_for(*given) if typical is None else tried(*given, typical)
-    return {e.id: _source(e.id, chosen[e.id], known) for e in examples}
+        known = asked_for(policy, chosen) if typical is None else tried(policy, chosen, typical)
+    return {e.id: _source(e.id, chosen.words[e.id], known) for e in chosen.examples}
 
 
 def _source(

@@ -23,21 +23,40 @@ Typical = Mapping[str, Sequence[str]]
 """By label, the words that are typical of it."""
 
 NOT_ASKED = Invalid("too_long", "the model could not be asked")
+_NONE_TYPICAL = Invalid("no_typical_word", "no other word of the examples is typical of the label")
 
 _WORD_TOKENS = 16
 _TYPICAL = 8
 _PRIOR = 1.0
 
 
-def asked_for(
-    policy: Policy,
-    task: Task,
-    examples: Sequence[Example],
-    predictions: Mapping[str, Answer],
-    chosen: Mapping[str, Sequence[Influence] | Unanswered],
-) -> dict[Place, str | Invalid]:
+@dataclass(frozen=True)
+class Chosen:
+    """The words that explanations shall be about.
+
+    Attributes:
+        task: Of the examples.
+        examples: Each with an id of its own.
+        predictions: On the unedited inputs, by example id.
+        words: Of each example, or why it has none, by example id.
+    """
+
+    task: Task
+    examples: Sequence[Example]
+    predictions: Mapping[str, Answer]
+    words: Mapping[str, Sequence[Influence] | Unanswered]
+
+    def places(self) -> Iterator[tuple[Example, Prediction, Influence]]:
+        """Every chosen word of the examples that could be asked about."""
+        for example in self.examples:
+            decided, found = self.predictions[example.id], self.words[example.id]
+            if isinstance(decided, Prediction) and not isinstance(found, Unanswered):
+                yield from ((example, decided, word) for word in found)
+
+
+def asked_for(policy: Policy, chosen: Chosen) -> dict[Place, str | Invalid]:
     """The model's own word for each chosen one, asked in one call, or why it cannot be used."""
-    places = list(_places(examples, predictions, chosen))
+    task, places = chosen.task, list(chosen.places())
     asked = [replacement_question(task, e, decided, word.position) for e, decided, word in places]
     said = policy.generate(asked, max_new_tokens=_WORD_TOKENS)
     return {
@@ -73,18 +92,6 @@ def read_replacement(reply: str, task: Task, old: str) -> str | Invalid:
     return said
 
 
-def _places(
-    examples: Sequence[Example],
-    predictions: Mapping[str, Answer],
-    chosen: Mapping[str, Sequence[Influence] | Unanswered],
-) -> Iterator[tuple[Example, Prediction, Influence]]:
-    """Every chosen word of the examples that could be asked about."""
-    for example in examples:
-        decided, found = predictions[example.id], chosen[example.id]
-        if isinstance(decided, Prediction) and not isinstance(found, Unanswered):
-            yield from ((example, decided, word) for word in found)
-
-
 def typical_words(task: Task, examples: Sequence[Example]) -> dict[str, list[str]]:
     """For each label the eight words most typical of the examples that have it.
 
@@ -113,27 +120,21 @@ def _most_typical(mine: Counter[str], all_seen: Counter[str], usable: Sequence[s
     return sorted(usable, key=lambda key: (-log_odds(key), key))[:_TYPICAL]
 
 
-def tried(
-    policy: Policy,
-    task: Task,
-    examples: Sequence[Example],
-    predictions: Mapping[str, Answer],
-    chosen: Mapping[str, Sequence[Influence] | Unanswered],
-    typical: Typical,
-) -> dict[Place, str | Invalid]:
+def tried(policy: Policy, chosen: Chosen, typical: Typical) -> dict[Place, str | Invalid]:
     """For each chosen word the typical one that makes the second label likeliest.
 
     Each is put in the word's place and the label question asked again, all in one call.
     """
     trials = [
         _Trial((e.id, word.position), target, new, e.edited(replace(e.input, word.position, new)))
-        for e, decided, word in _places(examples, predictions, chosen)
+        for e, decided, word in chosen.places()
         for target in decided.ranked()[1:2]
         for new in typical[target]
         if fold(new) != fold(word.word)
     ]
-    answers = policy.predict([task.ask(trial.edited) for trial in trials])
-    return _likeliest(zip(trials, answers, strict=True))
+    answers = policy.predict([chosen.task.ask(trial.edited) for trial in trials])
+    untried = {(e.id, word.position): _NONE_TYPICAL for e, _, word in chosen.places()}
+    return untried | _likeliest(zip(trials, answers, strict=True))
 
 
 @dataclass(frozen=True)

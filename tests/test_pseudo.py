@@ -14,6 +14,7 @@ from rl_faith.erasure import (
 from rl_faith.pseudo import Source, construct
 from rl_faith.questions import Prediction, Question, Unanswered
 from rl_faith.replacements import (
+    Chosen,
     read_replacement,
     replacement_question,
     tried,
@@ -202,14 +203,8 @@ def test_a_label_is_no_replacement(word):
 def try_out(text: str, typical: list[str], chosen: int, answers: Planted | None = None):
     example = Example("x", text, "")
     influence = Influence(chosen, words(text)[chosen].text, 0.3, True)
-    return tried(
-        answers or Planted(),
-        TASK,
-        [example],
-        {"x": policy(text)},
-        {"x": [influence]},
-        {"Positive": typical, "Negative": typical},
-    )
+    found = Chosen(TASK, [example], {"x": policy(text)}, {"x": [influence]})
+    return tried(answers or Planted(), found, {"Positive": typical, "Negative": typical})
 
 
 def test_of_the_typical_words_the_likeliest_for_the_second_label_is_taken():
@@ -236,6 +231,10 @@ def test_where_no_trial_could_be_asked_there_is_no_replacement():
     answers = Planted()
     answers.predict = lambda questions: [Unanswered("too_long") for _ in questions]
     assert try_out("an awful day", ["great"], 1, answers)["x", 1].reason == "too_long"
+
+
+def test_where_no_typical_word_fits_the_reason_says_so():
+    assert try_out("an awful day", ["awful"], 1)["x", 1].reason == "no_typical_word"
 
 
 # The fewest words that change the prediction together

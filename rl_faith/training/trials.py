@@ -16,6 +16,7 @@ from rl_faith.policies import Policy
 from rl_faith.pseudo import Source, construct, find_sources
 from rl_faith.questions import Answer, Prediction, Unanswered, to_chat
 from rl_faith.recipes import CounterfactualGRPORecipe, GRPORecipe
+from rl_faith.replacements import Chosen
 from rl_faith.rows import example_of
 from rl_faith.styles import Budget, Invalid, Style, load_style
 from rl_faith.tasks import Example, Task, load_examples
@@ -48,12 +49,11 @@ def erasure_trials(recipe: GRPORecipe, task: Task, policy: Policy) -> list[Trial
     ends = {key: pair for key, words in erased.items() if (pair := _ends(words))}
     examples = [e for e in drawn if e.id in ends]
     styles = [load_style(name) for name in recipe.styles]
-    sources = [
-        find_sources(
-            policy, task, examples, predictions, {k: [p[end]] for k, p in ends.items()}, styles
-        )
+    about = [
+        Chosen(task, examples, predictions, {k: [pair[end]] for k, pair in ends.items()})
         for end in (0, 1)
     ]
+    sources = [find_sources(policy, chosen, styles) for chosen in about]
     wanted = [(style, cast(Budget, b)) for style in styles for b in recipe.budgets]
     trials = [
         _trial(task, example, predictions[example.id], how, [of[example.id] for of in sources])
