@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # The experiment on SmolLM2-135M, one of its parts from the model as it comes to the report:
 #   scripts/smollm2.sh PART [--small] [DATA [MODEL [DIR]]]
-# PART: sentiment140, ag_news or snli (self-consistency); phi, or phi-texts, the same trained on
-# sentiment140 and ag_news. Parts can run beside each other.
+# PART: sentiment140, ag_news or snli (self-consistency); phi; phi-texts, the same trained on sentiment140
+# and ag_news; phi-words, inserted words in sentiment140, with the labels of phi-texts.
+# Parts can run beside each other, but phi-words goes behind phi-texts.
 # DATA: "hub", or a folder with TASK/{train,test}.jsonl and instruct/train.jsonl (phi: such a folder).
 # MODEL: a Hub id or a folder. DIR: where the runs go.
-# --small is for a processor core: float32, fewer examples and steps, suggestions only; a style of a task
-# takes two hours in one word and as long in any number.
+# --small is for a processor core: float32, fewer examples and steps, in phi and phi-texts suggestions only;
+# a style of a task takes two hours in one word and as long in any number.
 # Each stage goes on where it was when the script is run again; finished ones take seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-part=${1:?sentiment140, ag_news, snli, phi or phi-texts}
+part=${1:?sentiment140, ag_news, snli, phi, phi-texts or phi-words}
 shift
 small=
 if [ "${1:-}" = --small ]; then
@@ -109,6 +110,34 @@ phi() {
     report "$runs/evaluate" sft
 }
 
+# First told the truth about words of the lexicon, then rewarded for words that matter more often.
+phi_words() {
+    local runs=$out/phi-words labels=$out/phi-texts/predictions task=$recipes/tasks/sentiment140.yaml
+    local banks=$recipes/interventions words=few-words n=500 warm=400
+    [ -n "$small" ] || n=1500 warm=1500
+    build() {
+        run build phi-build --data "$data" --tasks "$task" --model_name_or_path "$1" --out "$runs/$2" \
+            --interventions "$banks/$3.yaml" --examples_per_task "$4" --pool_per_cell "$5" \
+            --seed "$6" --mentions "$7" $(less)
+    }
+    build "$labels" build $words $n $warm 0 random
+    run sft phi-sft --tasks "$task" --model_name_or_path "$labels" --build "$runs/build" \
+        --output_dir "$runs/sft" $(less --replay_predictions 300)
+    build "$runs/sft" truths $words $((n * 9 / 5)) $((warm * 2)) 1 truthful
+    run sft phi-sft --tasks "$task" --model_name_or_path "$runs/sft" --build "$runs/truths" \
+        --output_dir "$runs/truthful" --num_train_epochs 2 $(less --replay_predictions 300)
+    build "$runs/truthful" pool charged-words $n $((warm * 2)) 2 random
+    run grpo grpo-phi --tasks "$task" --model_name_or_path "$runs/truthful" --pool "$runs/pool" \
+        --output_dir "$runs/rl" --interventions random_word --learning_rate 6e-4 \
+        $(less --held_out_examples 0 --eval_strategy no --eval_on_start false --num_generations 8 \
+            --per_device_train_batch_size 64 --replay_predictions 8 --max_steps 40)
+    run evaluate phi-evaluate --data "$data" --tasks "$task" --out "$runs/evaluate" \
+        --models "sft=$runs/sft" "truthful=$runs/truthful" "rl=$runs/rl" \
+        --interventions "$banks/charged-words.yaml" "$banks/charged-words-held-out.yaml" \
+        $(less --examples_per_task 150)
+    report "$runs/evaluate" truthful
+}
+
 report() {
     "$bin/rl-faith" compare "$1" --baseline "$2" --report "$1-report"
     "$bin/rl-faith" audit "$1" --baseline "$2"
@@ -119,6 +148,7 @@ case $part in
     ag_news) self_consistency "$part" 2000 ;;
     phi) phi phi 2500 esnli social_iqa ;;
     phi-texts) phi phi-texts 2000 sentiment140 ag_news ;;
-    *) echo "scripts/smollm2.sh: no part '$part'; sentiment140, ag_news, snli, phi or phi-texts" >&2
+    phi-words) phi_words ;;
+    *) echo "scripts/smollm2.sh: no part '$part'; sentiment140, ag_news, snli, phi, phi-texts or phi-words" >&2
        exit 2 ;;
 esac
