@@ -128,13 +128,13 @@ phi_words() {
         --output_dir "$runs/truthful" --num_train_epochs 2 $(less --replay_predictions 300)
     build "$runs/truthful" pool charged-words $n $((warm * 2)) 2 random
     run grpo grpo-phi --tasks "$task" --model_name_or_path "$runs/truthful" --pool "$runs/pool" \
-        --output_dir "$runs/rl" --interventions random_word --learning_rate 6e-4 \
+        --output_dir "$runs/rl" --interventions random_word --replay_coef 2 \
         $(less --held_out_examples 0 --eval_strategy no --eval_on_start false --num_generations 8 \
-            --per_device_train_batch_size 64 --replay_predictions 8 --max_steps 40)
+            --per_device_train_batch_size 64 --replay_predictions 16 --max_steps 36)
     run evaluate phi-evaluate --data "$data" --tasks "$task" --out "$runs/evaluate" \
         --models "sft=$runs/sft" "truthful=$runs/truthful" "rl=$runs/rl" \
         --interventions "$banks/charged-words.yaml" "$banks/charged-words-held-out.yaml" \
-        $(less --examples_per_task 150)
+        $(less --examples_per_task 200)
     report "$runs/evaluate" truthful
 }
 
