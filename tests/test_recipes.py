@@ -60,8 +60,8 @@ def test_shipped_recipe_passes_the_check(path):
     assert check_recipe(path) == yaml.safe_load(path.read_text())["stage"]
 
 
-@pytest.mark.parametrize("path", INTERVENTIONS, ids=str)
-def test_shipped_intervention_goes_by_the_name_of_its_kind(path):
+@pytest.mark.parametrize("path", [p for p in INTERVENTIONS if "held-out" not in p.stem], ids=str)
+def test_shipped_intervention_that_is_trained_on_goes_by_the_name_of_its_kind(path):
     assert load_intervention(str(path)).name == yaml.safe_load(path.read_text())["kind"]
 
 
