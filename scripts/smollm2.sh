@@ -130,7 +130,8 @@ phi_words() {
     run grpo grpo-phi --tasks "$task" --model_name_or_path "$runs/truthful" --pool "$runs/pool" \
         --output_dir "$runs/rl" --interventions random_word --replay_coef 2 \
         $(less --held_out_examples 0 --eval_strategy no --eval_on_start false --num_generations 8 \
-            --per_device_train_batch_size 64 --replay_predictions 16 --max_steps 36)
+            --per_device_train_batch_size 64 --replay_predictions 16 --max_steps 36 \
+            --max_completion_length 24)
     run evaluate phi-evaluate --data "$data" --tasks "$task" --out "$runs/evaluate" \
         --models "sft=$runs/sft" "truthful=$runs/truthful" "rl=$runs/rl" \
         --interventions "$banks/charged-words.yaml" "$banks/charged-words-held-out.yaml" \
