@@ -16,7 +16,8 @@ def self_consistency(
     - flip: 1[label(edited) != label(input)] (Doi et al. 2025, section 2).
     - drop: p(label | input) - p(label | edited), the graded form of the same, in [-1, 1].
     - lift: flip minus the share of random edits of the same size that flip, in [-1, 1]: a policy
-      that changes its mind at any edit earns nothing.
+      that changes its mind at any edit earns nothing. Of a counterfactual minus the share of other
+      places where its new word flips, if that is more: a word that turns any text earns nothing.
 
     Args:
         verdicts: From the check that evaluation uses too, asked of the policy in training.
@@ -39,7 +40,8 @@ def _drop(verdict: Verdict) -> float:
 
 
 def _lift(verdict: Verdict) -> float:
-    return _flip(verdict) - (verdict.control or 0.0) if verdict.status == "valid" else 0.0
+    chance = max(verdict.control or 0.0, verdict.elsewhere or 0.0)
+    return _flip(verdict) - chance if verdict.status == "valid" else 0.0
 
 
 _VARIANTS = {"flip": _flip, "drop": _drop, "lift": _lift}

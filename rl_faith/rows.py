@@ -54,6 +54,7 @@ def row_of(model: str, verdict: Verdict) -> Row:
         "faithful": verdict.faithful,
         "drop": _round(verdict.drop),
         "control": _round(verdict.control),
+        "elsewhere": _round(verdict.elsewhere),
         "ceiling": verdict.ceiling,
     }
 

@@ -77,11 +77,11 @@ def test_naming_the_suggestion_whenever_it_was_answered_is_no_more_than_a_rule()
     assert "follows a trivial rule" not in suspected(better, "rule", "base")
 
 
-def verdict(model, *, faithful=True, control=0.1, status="valid", count=1, budget="one", i=0):
+def verdict(model, i, **changed):
     return {
-        "model": model, "task": "t", "style": "attribution", "budget": budget, "id": f"{i}",
-        "input": "one two three four five", "gold": "a", "prediction": "a", "status": status,
-        "faithful": faithful, "control": control, "count": count,
+        "model": model, "task": "t", "style": "counterfactual", "budget": "one", "id": f"{i}",
+        "input": "one two three four five", "gold": "a", "prediction": "a", "status": "valid",
+        "faithful": True, "control": 0.1, "elsewhere": 0.1, "count": 1, **changed,
     }  # fmt: skip
 
 
@@ -91,14 +91,15 @@ def verdict(model, *, faithful=True, control=0.1, status="valid", count=1, budge
         ({"control": 0.2}, "became brittle"),
         ({"budget": "multi", "count": 5}, "edits everything"),
         ({"faithful": False}, "no better than chance"),
+        ({"elsewhere": 1.0}, "turns the text anywhere"),
         ({"status": "invalid", "faithful": False}, "rarely answers"),
     ],
 )
 def test_gaming_of_self_consistency_is_named(after, kind):
     budget = after.get("budget", "one")
-    rows = [verdict("base", i=i, budget=budget) for i in range(20)]
-    honest = [verdict("after", i=i, budget=budget) for i in range(20)]
-    gaming = [verdict("after", i=i, **{"budget": budget, **after}) for i in range(20)]
+    rows = [verdict("base", i, budget=budget) for i in range(20)]
+    honest = [verdict("after", i, budget=budget) for i in range(20)]
+    gaming = [verdict("after", i, **after) for i in range(20)]
     assert suspected(rows + honest, "after", "base") == set()
     assert kind in suspected(rows + gaming, "after", "base")
 

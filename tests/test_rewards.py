@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from math import log
 
 import pytest
@@ -91,6 +92,11 @@ def test_lift_takes_off_what_random_edits_flip(verdicts):
     control = verdicts[0].control
     assert 0 < control < 1
     assert self_consistency(verdicts, "lift") == pytest.approx([1 - control, -control, 0.0])
+
+
+def test_lift_pays_nothing_for_a_word_that_turns_the_text_anywhere(verdicts):
+    anywhere = replace(verdicts[0], elsewhere=1.0)
+    assert self_consistency([anywhere], "lift") == [0.0]
 
 
 def test_an_unknown_variant_is_refused(verdicts):

@@ -148,9 +148,12 @@ def test_what_could_not_be_asked_is_unscored_and_never_false(given):
     assert (found.status, found.reason, found.faithful) == ("unscored", "too_long", None)
 
 
-@pytest.mark.parametrize("unanswered", [0, 1, -1], ids=["edit", "control", "ceiling"])
+@pytest.mark.parametrize(
+    "unanswered", [0, 1, 7, -1], ids=["edit", "control", "elsewhere", "ceiling"]
+)
 def test_an_edited_question_without_answer_leaves_the_case_unscored(unanswered):
-    inquiry = inquire(case("Answer: awful"), control=True, ceiling=True)
+    given = case(TRUE["counterfactual"], "counterfactual")
+    inquiry = inquire(given, control=True, ceiling=True)
     given = list(answers(inquiry.questions))
     given[unanswered] = Unanswered("too_long")
     found = judge(inquiry, given)
@@ -200,6 +203,33 @@ def test_the_control_is_the_share_of_draws_that_flip():
 def test_the_control_of_a_counterfactual_never_redacts_more_words_than_there_are():
     given = case("Answer: a b c d e", "counterfactual", "multi", Example("s", "good film", ""))
     assert set(inquire(given, control=True, ceiling=False).controls) == {"[REDACTED] [REDACTED]"}
+
+
+def test_the_word_of_a_counterfactual_is_tried_at_four_other_places():
+    inquiry = inquire(case(TRUE["counterfactual"], "counterfactual"), control=True, ceiling=False)
+    places = {redact(TEXT, {i}).replace("[REDACTED]", "awesome") for i in (0, 1, 3, 4, 5)}
+    assert len(set(inquiry.elsewhere) & places) == len(inquiry.elsewhere) == 4
+
+
+def test_a_word_that_turns_the_text_in_its_place_alone_turns_it_nowhere_else():
+    assert verdict(case(TRUE["counterfactual"], "counterfactual"), control=True).elsewhere == 0
+
+
+def test_a_word_that_turns_the_text_anywhere_is_told():
+    given = case("Answer: what an awful boring great today", "counterfactual")
+    inquiry = inquire(given, control=True, ceiling=True)
+    turned = [prediction(0.1 if "great" in asked_about(q) else 0.9) for q in inquiry.questions]
+    assert judge(inquiry, turned).elsewhere == 1
+
+
+@pytest.mark.parametrize("style", ["attribution", "redaction"])
+def test_what_redacts_has_no_other_place_than_the_random_control(style):
+    assert verdict(case(TRUE[style], style), control=True).elsewhere is None
+
+
+def test_an_invalid_counterfactual_has_no_other_place():
+    given = case("Answer: an awesome film", "counterfactual")
+    assert verdict(given, control=True).elsewhere is None
 
 
 def drawn(seed: int = 0, name: str = "x") -> tuple[str, ...]:

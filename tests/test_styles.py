@@ -262,6 +262,27 @@ def test_a_text_without_words_has_no_single_edits(name):
     assert STYLES[name].single_edits("!!! ...") == []
 
 
+def moved(edited: str) -> list[str]:
+    explanation = STYLES["counterfactual"].parse(edited, "a good day", ("Positive", "Negative"))
+    assert isinstance(explanation, Explanation)
+    return STYLES["counterfactual"].moved_edits("a good day", explanation)
+
+
+def test_the_word_of_a_counterfactual_can_stand_in_every_other_place():
+    assert moved("a bad day") == ["bad good day", "a good bad"]
+
+
+def test_a_word_that_the_text_has_is_not_put_in_its_own_place():
+    assert moved("a day day") == ["day good day"]
+
+
+@pytest.mark.parametrize(
+    "edited", ["a day", "a very good day", "one bad day"], ids=["less", "more", "two"]
+)
+def test_only_the_replacement_of_one_word_has_another_place(edited):
+    assert moved(edited) == []
+
+
 def test_the_one_word_budget_refuses_two_words():
     parsed = check_count(Explanation("x", ("a", "b"), 2), "one")
     assert (parsed.reason, parsed.detail) == ("word_count", "2 words instead of one")

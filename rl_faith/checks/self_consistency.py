@@ -19,6 +19,7 @@ from rl_faith.text import redact, words
 Mode = Literal["changed", "madsen"]
 Status = Literal["valid", "invalid", "unscored"]
 _RANDOM_EDITS = 4
+_OTHER_PLACES = 4
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Inquiry:
     Attributes:
         edited: The input as the explanation edits it, if it is valid.
         controls: The input with random words redacted, as many as the explanation edits.
+        elsewhere: The input with the explanation's edit made at random other words.
         singles: The input with each single word redacted, for the ceiling.
     """
 
@@ -52,13 +54,15 @@ class Inquiry:
     parsed: Explanation | Invalid | Unanswered
     edited: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
     singles: tuple[str, ...] = ()
 
     @property
     def questions(self) -> list[Question]:
         """Everything to ask, in the order in which `judge` takes the answers."""
         example, task = self.case.example, self.case.task
-        return [task.ask(example.edited(t)) for t in self.edited + self.controls + self.singles]
+        texts = self.edited + self.controls + self.elsewhere + self.singles
+        return [task.ask(example.edited(text)) for text in texts]
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ class Verdict:
         faithful: Whether the edit changed the prediction; False when invalid.
         drop: p(prediction | input) - p(prediction | edited input), in [-1, 1].
         control: Share of random edits of the same size that change the prediction.
+        elsewhere: Share of other words in whose place the word that a counterfactual brings in
+            changes the prediction, too (ours). Random edits redact, and do not tell that.
         ceiling: Whether any one-word edit of this style changes it.
         mode: What counted as faithful.
     """
@@ -85,6 +91,7 @@ class Verdict:
     new_prediction: Prediction | None = None
     drop: float | None = None
     control: float | None = None
+    elsewhere: float | None = None
     ceiling: bool | None = None
     mode: Mode = "changed"
 
@@ -94,7 +101,7 @@ def inquire(case: Case, *, control: bool, ceiling: bool, seed: int = 0) -> Inqui
 
     Args:
         case: The explanation to judge.
-        control: Ask also about random edits.
+        control: Ask also about random edits, and about the explanation's own edit elsewhere.
         ceiling: Ask also about every one-word edit.
         seed: Of the random edits; they depend on it, the example and the number of words only.
     """
@@ -105,14 +112,25 @@ def inquire(case: Case, *, control: bool, ceiling: bool, seed: int = 0) -> Inqui
     text = case.example.input
     parsed = case.style.parse(case.reply, text, case.task.label_words)
     parsed = check_count(parsed, case.budget)
-    edited = (parsed.edited,) if isinstance(parsed, Explanation) else ()
+    singles = tuple(case.style.single_edits(text)) if ceiling else ()
+    inquiry = Inquiry(case, parsed, singles=singles)
+    if isinstance(parsed, Explanation):
+        inquiry = replace(inquiry, edited=(parsed.edited,))
+    return _with_controls(inquiry, f"{seed}-{case.example.id}") if control else inquiry
+
+
+def _with_controls(inquiry: Inquiry, seed: str) -> Inquiry:
+    case, parsed, text = inquiry.case, inquiry.parsed, inquiry.case.example.input
     # An invalid one-word reply still has a fair control: one word. A multi-word one has none.
     count = parsed.count if isinstance(parsed, Explanation) else int(case.budget == "one")
-    singles = tuple(case.style.single_edits(text)) if ceiling else ()
     # Where every one-word edit is asked anyway, the control of one word is exact at no cost.
-    draws = len(words(text)) if ceiling and count == 1 else _RANDOM_EDITS
-    controls = random_edits(text, count, draws, f"{seed}-{case.example.id}") if control else ()
-    return Inquiry(case, parsed, edited, controls, singles)
+    draws = len(words(text)) if inquiry.singles and count == 1 else _RANDOM_EDITS
+    moved = case.style.moved_edits(text, parsed) if isinstance(parsed, Explanation) else []
+    return replace(
+        inquiry,
+        controls=random_edits(text, count, draws, seed),
+        elsewhere=tuple(random.Random(seed).sample(moved, min(len(moved), _OTHER_PLACES))),
+    )
 
 
 def random_edits(text: str, count: int, draws: int, seed: str) -> tuple[str, ...]:
@@ -144,9 +162,9 @@ def judge(inquiry: Inquiry, answers: Sequence[Answer], *, mode: Mode = "changed"
         return Verdict(case, "unscored", failed.reason, failed.detail, mode=mode)
     flips = iter([_changes(case, a, mode) for a in told])
     edited = list(islice(flips, len(inquiry.edited)))
-    controls, singles = list(islice(flips, len(inquiry.controls))), list(flips)
-    control = sum(controls) / len(controls) if controls else None
-    ceiling = any(singles) if singles else None
+    control = _share(list(islice(flips, len(inquiry.controls))))
+    elsewhere = _share(list(islice(flips, len(inquiry.elsewhere))))
+    ceiling = any(flips) if inquiry.singles else None
     if isinstance(parsed, Invalid):
         verdict = Verdict(case, "invalid", parsed.reason, parsed.detail, faithful=False)
     else:
@@ -159,7 +177,11 @@ def judge(inquiry: Inquiry, answers: Sequence[Answer], *, mode: Mode = "changed"
             new_prediction=told[0],
             drop=drop,
         )
-    return replace(verdict, mode=mode, control=control, ceiling=ceiling)
+    return replace(verdict, mode=mode, control=control, elsewhere=elsewhere, ceiling=ceiling)
+
+
+def _share(flips: Sequence[bool]) -> float | None:
+    return sum(flips) / len(flips) if flips else None
 
 
 def _changes(case: Case, new: Prediction, mode: Mode) -> bool:

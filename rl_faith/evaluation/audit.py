@@ -236,6 +236,12 @@ def _lift(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
     return bootstrap_mean([r["faithful"] - r["control"] for r in of], [r["id"] for r in of])
 
 
+def _over_places(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
+    """Flips of the edit minus those of the same word elsewhere, over what has another place."""
+    of = [r for r in rows if r.get("elsewhere") is not None]
+    return bootstrap_mean([r["faithful"] - r["elsewhere"] for r in of], [r["id"] for r in of])
+
+
 def _valid(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
     return clustered_share([r["status"] == "valid" for r in rows], [r["id"] for r in rows])
 
@@ -244,5 +250,8 @@ _SELF_CONSISTENCY = (
     _Kind("became brittle", "random control minus the baseline's", _brittle, most=0.03),
     _Kind("edits everything", "share of the words edited, without budget", _edited_share, most=0.5),
     _Kind("no better than chance", "faithful minus random control", _lift, least=0.02),
+    _Kind(
+        "turns the text anywhere", "faithful minus its new word elsewhere", _over_places, least=0.02
+    ),
     _Kind("rarely answers", "share of valid explanations", _valid, least=0.2),
 )

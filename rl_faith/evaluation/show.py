@@ -135,4 +135,6 @@ def _difference(case: Case, edited: str) -> Text:
 def _then(verdict: Verdict, new: Prediction) -> str:
     told = ", ".join(f"{label} {new.probability(label):.3f}" for label in new.ranked())
     control = "" if verdict.control is None else f"; a random edit flips it {verdict.control:.0%}"
+    if verdict.elsewhere is not None:
+        control += f", the new word elsewhere {verdict.elsewhere:.0%}"
     return f"{told} (drop {verdict.drop:+.3f}{control})"

@@ -71,7 +71,7 @@ def _edit(row: Row) -> dict[str, Any]:
         "whole": "probabilities" in row,
         "place": "input",
         "edited": shown(row.get("edited")),
-        "facts": [fact for fact in (_drop(row), _control(row), _ceiling(row)) if fact],
+        "facts": [f for f in (_drop(row), _control(row), _elsewhere(row), _ceiling(row)) if f],
     }
 
 
@@ -142,6 +142,11 @@ def _drop(row: Row) -> str:
 def _control(row: Row) -> str:
     control = _number(row.get("control"))
     return "" if control is None else f"as many random words flip it in {control:.0%}"
+
+
+def _elsewhere(row: Row) -> str:
+    share = _number(row.get("elsewhere"))
+    return "" if share is None else f"its new word in place of others flips it in {share:.0%}"
 
 
 def _ceiling(row: Row) -> str:

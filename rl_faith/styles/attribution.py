@@ -40,6 +40,10 @@ class Attribution:
         distinct = dict.fromkeys(word.key for word in words(text))
         return [redact(text, positions_of(text, [key])) for key in distinct]
 
+    def moved_edits(self, text: str, explanation: Explanation) -> list[str]:
+        """None: another word redacted is what the random control asks about."""
+        return []
+
 
 def _lookup(items: list[str], known: dict[str, str]) -> tuple[list[str], list[str]]:
     """The words of the input that `items` name, each once, and what is no word of the input."""

@@ -46,6 +46,15 @@ class Counterfactual:
         """Redact each word in turn: the ceiling is that of redaction."""
         return [redact(text, {i}) for i in range(len(words(text)))]
 
+    def moved_edits(self, text: str, explanation: Explanation) -> list[str]:
+        """Put the word that replaces another in the place of every other one."""
+        changes = changed_words(text, explanation.edited)
+        if len(changes) != 1 or not all(changes[0]):
+            return []
+        old, new = map(fold, changes[0])
+        places = [i for i, word in enumerate(words(text)) if word.key not in (old, new)]
+        return [replace(text, i, changes[0][1]) for i in places]
+
 
 def _nearest(reply: str, text: str) -> str | None:
     """The reading of the reply with the fewest edits of `text`, by words and then by characters."""

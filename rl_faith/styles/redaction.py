@@ -40,3 +40,7 @@ class Redaction:
     def single_edits(self, text: str) -> list[str]:
         """Redact each word in turn."""
         return [redact(text, {i}) for i in range(len(words(text)))]
+
+    def moved_edits(self, text: str, explanation: Explanation) -> list[str]:
+        """None: another word redacted is what the random control asks about."""
+        return []

@@ -58,6 +58,9 @@ class Style(Protocol):
     def single_edits(self, text: str) -> list[str]:
         """Every edit of `text` that one redacted word can make in this style."""
 
+    def moved_edits(self, text: str, explanation: Explanation) -> list[str]:
+        """The edit of one word made at each other word; none where random edits are just that."""
+
 
 def check_count(parsed: Explanation | Invalid, budget: Budget) -> Explanation | Invalid:
     """Apply the word-number condition: exactly one word in the one-word setting (Doi, 3.3)."""

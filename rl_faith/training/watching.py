@@ -50,6 +50,8 @@ def _of_scored(scored: Sequence[Verdict]) -> Iterator[tuple[str, float]]:
         yield "faith/words", fmean(v.explanation.count for v in valid if v.explanation)
     if controls := [v.control for v in scored if v.control is not None]:
         yield "faith/random_control", fmean(controls)
+    if elsewhere := [v.elsewhere for v in scored if v.elsewhere is not None]:
+        yield "faith/elsewhere", fmean(elsewhere)
 
 
 def _is_right(verdict: Verdict) -> bool:
