@@ -113,7 +113,8 @@ def _judge(policy: Policy, model: str, plan: _Plan, examples: list[Example]) -> 
 
 
 def _settle(policy: Policy, cases: Sequence[Case], *, erased: bool) -> list[Verdict]:
-    # The erasure has asked every one-word redaction, so control and ceiling cost nothing.
+    # The erasure has asked every one-word redaction, so that of control and ceiling only what a
+    # counterfactual does elsewhere is asked anew.
     asked = [inquire(case, control=erased, ceiling=erased) for case in cases]
     return settle(asked, policy.predict)
 

@@ -1,6 +1,7 @@
 """The build: its explanations name the word that drives the prediction; kills lose nothing."""
 
 import json
+import random
 import signal
 from collections import Counter
 
@@ -260,6 +261,19 @@ def written(out):
 def assert_same_rows(out, undisturbed):
     for file in ("instances.jsonl", "train.jsonl"):
         assert_same(read_rows(out / file), read_rows(undisturbed / file))
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_it_ends_with_the_same_rows(recipe, undisturbed, fork, tmp_path):
+    out, command = tmp_path / "out", ["build", "--config", str(recipe), "--out"]
+    total, rng = written(undisturbed), random.Random()
+    for moment in sorted(rng.sample(range(1, total - 12), 3)):
+        process = fork(main, [*command, str(out)])
+        code = process.stop_when(lambda moment=moment: written(out) >= moment, signal.SIGKILL)
+        assert code == -signal.SIGKILL
+        assert written(out) < total
+    assert fork(main, [*command, str(out)]).end() == 0
+    assert_same_rows(out, undisturbed)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

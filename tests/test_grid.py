@@ -1,10 +1,12 @@
 """The evaluation grid on the embedded model: what it leaves, and that a kill loses nothing."""
 
 import json
+import signal
 import weakref
 
 import pytest
 import yaml
+from conftest import assert_same
 
 from rl_faith.cli import main
 from rl_faith.policies.transformers import TransformersPolicy
@@ -122,7 +124,22 @@ def test_adapter_answers_differently_from_its_base(rows):
     assert base != tuned
 
 
-# Started again
+# Stopped, and started again
+
+
+@pytest.mark.parametrize("part", [0.2, 0.7])
+def test_killed_it_ends_with_the_same_rows(recipe, undisturbed, fork, tmp_path, cli, rows, part):
+    out, moment = tmp_path / "out", int(len(rows) * part)
+    command = ["evaluate", "--config", str(recipe), "--out", str(out)]
+    file = out / "instances.jsonl"
+    code = fork(main, command).stop_when(
+        lambda: file.exists() and file.read_bytes().count(b"\n") > moment, signal.SIGKILL
+    )
+    assert code == -signal.SIGKILL
+    assert len(read_rows(file)) < len(rows)
+    assert cli(*command).code == 0
+    assert_same(read_rows(file), rows)
+    assert results(out).keys() == results(undisturbed).keys()
 
 
 def test_model_added_to_the_recipe_is_another_run(recipe, undisturbed, cli):

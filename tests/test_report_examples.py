@@ -117,6 +117,11 @@ def test_number_that_no_browser_reads_is_left_out():
     assert not any("changes by" in fact for fact in found["facts"])
 
 
+def test_what_the_new_word_does_elsewhere_is_a_fact():
+    row = edit_row("sft", 0, "a good day", "Answer: a bad day", new_p=0.2, style="counterfactual")
+    assert "its new word in place of others flips it in 100%" in answer(row)["facts"]
+
+
 def test_other_mode_of_judging_is_named():
     assert "Madsen" in answer(UNFAITHFUL | {"mode": "madsen"})["why"]
 

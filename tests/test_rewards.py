@@ -99,6 +99,12 @@ def test_lift_pays_nothing_for_a_word_that_turns_the_text_anywhere(verdicts):
     assert self_consistency([anywhere], "lift") == [0.0]
 
 
+def test_what_a_counterfactual_does_elsewhere_is_logged(panel):
+    row = {**ROW, "style": "counterfactual"}
+    logged = dict(panel.figures(panel.judge([row], ["Answer: what an fine boring film today"])))
+    assert logged["faith/elsewhere"] == 0
+
+
 def test_an_unknown_variant_is_refused(verdicts):
     with pytest.raises(ValueError, match="unknown variant 'flop'; known: flip, drop, lift"):
         self_consistency(verdicts, "flop")
