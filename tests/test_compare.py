@@ -263,6 +263,13 @@ def test_each_model_and_budget_has_one_table_of_differences(write):
     assert titles[2:] == ["sft against base, one word", "sft against base, several words"]
 
 
+def test_the_top_word_is_told_beside_what_chance_would_name(write):
+    erased = {"top_word": True, "top_word_chance": 0.125}
+    comparison = compare_runs([write("run", rows("base", [True, False], **erased))])
+    assert "top 1.00" in printed(comparison, 80)
+    assert any(line.endswith("by chance 0.12.") for line in notes(comparison))
+
+
 def test_run_prints_the_tables(grid, capsys):
     run([grid], None)
     assert "sft against base" in capsys.readouterr().out

@@ -18,6 +18,7 @@ BUDGETS = ["one", "multi", 1, 2, 3, 4, 5]
 NAMES = {"model", "task", "style", "budget", "n"}
 ESTIMATES = {
     "accuracy", "valid", "faithful_valid", "faithful_all", "random_control", "ceiling", "drop",
+    "top_word", "top_word_chance",
 }  # fmt: skip
 N = 8
 

@@ -88,6 +88,17 @@ def test_the_interval_of_the_whole_grid_draws_examples():
     assert again.high - again.low == pytest.approx(width, rel=0.15)
 
 
+def test_what_erasure_found_has_a_table_of_its_own():
+    erased = rows("sft", 0.5, top_word=True, top_word_chance=0.25)
+    (_, table) = headline(material(rows("base", 0.5) + erased)).tables
+    ((model, top, chance),) = table.rows
+    assert (model, top.value, chance.value) == ("sft", 1, 0.25)
+
+
+def test_without_erasure_nothing_is_said_of_the_top_word():
+    assert len(headline(material(rows("base", 0.5))).tables) == 1
+
+
 # The other sections
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rl_faith.evaluation.scores import score
 
 FIELDS = ("accuracy", "valid", "faithful_valid", "faithful_all")
-MEANS = ("random_control", "lift", "ceiling", "drop")
+MEANS = ("random_control", "lift", "ceiling", "top_word", "top_word_chance", "drop")
 
 
 def row(**given):
@@ -26,6 +26,8 @@ def row(**given):
         "drop": 0.5,
         "control": 0.25,
         "ceiling": True,
+        "top_word": True,
+        "top_word_chance": 0.1,
     }
     return base | given
 
@@ -40,7 +42,7 @@ def invalid(**given):
 
 
 def unscored(**given):
-    gone = {"count": None, "drop": None, "control": None, "ceiling": None}
+    gone = dict.fromkeys(("count", "drop", "control", "ceiling", "top_word", "top_word_chance"))
     return row(**({"status": "unscored", "reason": "too long", "faithful": None} | gone | given))
 
 
@@ -80,13 +82,16 @@ def test_never_valid_has_no_faithful_valid_but_a_faithful_all_of_zero():
 
 
 def test_means_are_over_rows_that_have_the_value():
-    rows = [valid(id="1", control=0.5, drop=0.2), invalid(id="2", ceiling=False)]
-    cell = only([*rows, valid(id="3", control=None, drop=-0.4, ceiling=None)])
+    rows = [valid(id="1", control=0.5, drop=0.2), invalid(id="2", ceiling=False, top_word=False)]
+    unasked = {"ceiling": None, "top_word": None, "top_word_chance": None}
+    cell = only([*rows, valid(id="3", control=None, drop=-0.4, **unasked)])
     means = {name: (getattr(cell, name).value, getattr(cell, name).n) for name in MEANS}
     assert means == {
         "random_control": (0.5, 1),
         "lift": (0.5, 1),
         "ceiling": (0.5, 2),
+        "top_word": (0.5, 2),
+        "top_word_chance": (0.1, 2),
         "drop": (pytest.approx(-0.1), 2),
     }
 

@@ -263,9 +263,46 @@ def test_the_ceiling_of_attribution_redacts_a_repeated_word_everywhere():
     assert verdict(case("nothing", example=example), ceiling=True).ceiling is True
 
 
+@pytest.mark.parametrize("style", ["attribution", "redaction"])
+@pytest.mark.parametrize("told", [TRUE, FALSE], ids=["true", "false"])
+def test_the_top_word_is_the_one_whose_redaction_lowers_the_prediction_most(style, told):
+    assert verdict(case(told[style], style), ceiling=True).top_word is (told is TRUE)
+
+
+def test_an_influential_word_that_another_one_exceeds_is_not_the_top_word():
+    assert verdict(case("Answer: boring"), ceiling=True).top_word is False
+
+
+def test_an_invalid_explanation_names_no_top_word():
+    assert verdict(case("Answer: terrible"), ceiling=True).top_word is False
+
+
+def test_by_chance_one_of_all_words_is_the_top_word():
+    assert verdict(case("Answer: film"), ceiling=True).top_word_chance == 1 / 6
+
+
+def test_where_all_words_weigh_the_same_every_one_is_the_top_word():
+    found = verdict(case("Answer: a", example=Example("s", "a b c", "")), ceiling=True)
+    assert (found.top_word, found.top_word_chance) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        case(TRUE["counterfactual"], "counterfactual"),
+        case('{"words": ["awful"]}', budget="multi"),
+        case("no counterfactual", "counterfactual"),
+    ],
+    ids=["another word", "any number", "invalid"],
+)
+def test_where_no_single_word_is_redacted_there_is_no_top_word(given):
+    found = verdict(given, ceiling=True)
+    assert (found.top_word, found.top_word_chance) == (None, None)
+
+
 def test_what_was_not_asked_for_is_none_and_not_zero():
     found = verdict(case("Answer: awful"))
-    assert (found.control, found.ceiling) == (None, None)
+    assert (found.control, found.ceiling, found.top_word) == (None, None, None)
 
 
 def test_an_input_without_words_has_neither_control_nor_ceiling():

@@ -47,7 +47,7 @@ class Inquiry:
         edited: The input as the explanation edits it, if it is valid.
         controls: The input with random words redacted, as many as the explanation edits.
         elsewhere: The input with the explanation's edit made at random other words.
-        singles: The input with each single word redacted, for the ceiling.
+        singles: The input with each single word redacted, for the ceiling and the top word.
     """
 
     case: Case
@@ -79,6 +79,9 @@ class Verdict:
         elsewhere: Share of other words in whose place the word that a counterfactual brings in
             changes the prediction, too (ours). Random edits redact, and do not tell that.
         ceiling: Whether any one-word edit of this style changes it.
+        top_word: Whether the one word redacted is the one whose redaction lowers p(prediction) most
+            (w* of Doi, eq. 2); False when invalid, None where no single word is redacted.
+        top_word_chance: How often a word drawn at random would be that one.
         mode: What counted as faithful.
     """
 
@@ -93,6 +96,8 @@ class Verdict:
     control: float | None = None
     elsewhere: float | None = None
     ceiling: bool | None = None
+    top_word: bool | None = None
+    top_word_chance: float | None = None
     mode: Mode = "changed"
 
 
@@ -165,19 +170,34 @@ def judge(inquiry: Inquiry, answers: Sequence[Answer], *, mode: Mode = "changed"
     control = _share(list(islice(flips, len(inquiry.controls))))
     elsewhere = _share(list(islice(flips, len(inquiry.elsewhere))))
     ceiling = any(flips) if inquiry.singles else None
+    verdict = _of_the_edit(inquiry, edited, told)
+    verdict = replace(verdict, mode=mode, control=control, elsewhere=elsewhere, ceiling=ceiling)
+    return _with_top_word(verdict, told[len(told) - len(inquiry.singles) :])
+
+
+def _of_the_edit(inquiry: Inquiry, flips: Sequence[bool], answers: Sequence[Prediction]) -> Verdict:
+    case, parsed = inquiry.case, inquiry.parsed
     if isinstance(parsed, Invalid):
-        verdict = Verdict(case, "invalid", parsed.reason, parsed.detail, faithful=False)
-    else:
-        drop = _drop(case.prediction, told[0])
-        verdict = Verdict(
-            case,
-            "valid",
-            explanation=parsed,
-            faithful=edited[0],
-            new_prediction=told[0],
-            drop=drop,
-        )
-    return replace(verdict, mode=mode, control=control, elsewhere=elsewhere, ceiling=ceiling)
+        return Verdict(case, "invalid", parsed.reason, parsed.detail, faithful=False)
+    assert isinstance(parsed, Explanation)
+    return Verdict(
+        case,
+        "valid",
+        explanation=parsed,
+        faithful=flips[0],
+        new_prediction=answers[0],
+        drop=_drop(case.prediction, answers[0]),
+    )
+
+
+def _with_top_word(verdict: Verdict, singles: Sequence[Prediction]) -> Verdict:
+    """Compare the drop of an explanation with those of all single words."""
+    case = verdict.case
+    if not singles or case.budget != "one" or case.style.name == "counterfactual":
+        return verdict
+    drops = [_drop(case.prediction, answer) for answer in singles]
+    top = verdict.drop is not None and verdict.drop >= max(drops)
+    return replace(verdict, top_word=top, top_word_chance=drops.count(max(drops)) / len(drops))
 
 
 def _share(flips: Sequence[bool]) -> float | None:

@@ -40,6 +40,9 @@ class Cell:
         random_control: Mean flip rate when as many words, drawn at random, are redacted.
         lift: Mean of faithful (0 or 1) minus control, over the rows that have a control.
         ceiling: Share of rows that some one-word redaction flips.
+        top_word: Share of one-word explanations that name the word whose redaction lowers the
+            probability of the predicted label most, over the rows that have a ceiling.
+        top_word_chance: The same share of words drawn at random.
         drop: Mean fall of the probability of the predicted label, -1 to 1, over valid rows.
     """
 
@@ -56,6 +59,8 @@ class Cell:
     random_control: Estimate
     lift: Estimate
     ceiling: Estimate
+    top_word: Estimate
+    top_word_chance: Estimate
     drop: Estimate
 
     def as_dict(self) -> dict[str, Any]:
@@ -112,15 +117,22 @@ def score_cell(key: tuple[str, str, str, str | int], rows: Sequence[Row]) -> Cel
         valid=share([row["status"] == "valid" for row in scored]),
         faithful_valid=share([row["faithful"] for row in valid]),
         faithful_all=share([row["faithful"] for row in scored]),
-        random_control=_mean([row["control"] for row in controlled], controlled),
+        random_control=_mean_of("control", scored),
         lift=_mean([row["faithful"] - row["control"] for row in controlled], controlled),
         ceiling=share([row["ceiling"] for row in _having("ceiling", scored)]),
-        drop=_mean([row["drop"] for row in _having("drop", scored)], _having("drop", scored)),
+        top_word=share([row["top_word"] for row in _having("top_word", scored)]),
+        top_word_chance=_mean_of("top_word_chance", scored),
+        drop=_mean_of("drop", scored),
     )
 
 
 def _having(field: str, rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.get(field) is not None]
+
+
+def _mean_of(field: str, rows: Sequence[Row]) -> Estimate:
+    known = _having(field, rows)
+    return _mean([row[field] for row in known], known)
 
 
 def _mean(values: Sequence[float], rows: Sequence[Row]) -> Estimate:

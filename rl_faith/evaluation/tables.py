@@ -50,6 +50,11 @@ def notes(comparison: Comparison) -> list[str]:
         "an invalid explanation counting as unfaithful; 95% Wilson interval. "
         "valid: the share of scored rows whose explanation is valid."
     ]
+    if any(cell.top_word.n for cell in comparison.cells):
+        lines.append(
+            "top: the share of explanations by one word that name the word whose redaction lowers "
+            f"the prediction most; by chance {_by_chance(comparison)}."
+        )
     if comparison.rows:
         lines.append(
             "Differences are over the examples that both models have scored: paired 95% bootstrap "
@@ -58,6 +63,12 @@ def notes(comparison: Comparison) -> list[str]:
     lines += [line for model in comparison.models if (line := _unscored(comparison, model))]
     missing = [", ".join(cell) for cell in comparison.unpaired]
     return lines + [f"Not compared, no scored example in common: {cell}." for cell in missing]
+
+
+def _by_chance(comparison: Comparison) -> str:
+    known = [c.top_word_chance.value for c in comparison.cells if c.top_word_chance.value]
+    shares = sorted({f"{value:.2f}" for value in known})
+    return " to ".join(dict.fromkeys((shares[0], shares[-1])))
 
 
 def _unscored(comparison: Comparison, model: str) -> str:
@@ -126,8 +137,10 @@ def _grid(comparison: Comparison, budget: str, of: Sequence[Column]) -> Table:
 def _grid_text(cell: Cell | None) -> Text:
     if cell is None:
         return Text(NONE)
-    value, valid = cell.faithful_all, f"valid {figure(cell.valid)}"
-    return Text.assemble((figure(value), "bold"), f"\n{interval(value)}\n", (valid, "dim"))
+    value, below = cell.faithful_all, f"valid {figure(cell.valid)}"
+    if cell.top_word.n:
+        below += f"\ntop {figure(cell.top_word)}"
+    return Text.assemble((figure(value), "bold"), f"\n{interval(value)}\n", (below, "dim"))
 
 
 def _differences(rows: Sequence[Difference], width: int) -> Table:

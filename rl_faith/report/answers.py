@@ -71,7 +71,7 @@ def _edit(row: Row) -> dict[str, Any]:
         "whole": "probabilities" in row,
         "place": "input",
         "edited": shown(row.get("edited")),
-        "facts": [f for f in (_drop(row), _control(row), _elsewhere(row), _ceiling(row)) if f],
+        "facts": [fact for of in _FACTS if (fact := of(row))],
     }
 
 
@@ -153,6 +153,15 @@ def _ceiling(row: Row) -> str:
     if not isinstance(ceiling := row.get("ceiling"), bool):
         return ""
     return f"{'some' if ceiling else 'no'} edit of one word flips it"
+
+
+def _top_word(row: Row) -> str:
+    if row.get("status") != "valid" or not isinstance(top := row.get("top_word"), bool):
+        return ""
+    return f"{'no' if top else 'some'} other word, redacted, lowers it more"
+
+
+_FACTS = (_drop, _control, _elsewhere, _ceiling, _top_word)
 
 
 def _suggestion(row: Row) -> str:

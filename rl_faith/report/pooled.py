@@ -29,6 +29,8 @@ class Pooled:
     control: Estimate
     lift: Estimate
     ceiling: Estimate
+    top_word: Estimate
+    top_word_chance: Estimate
     accuracy: Estimate
     gain: Estimate
     accuracy_change: Estimate
@@ -54,6 +56,7 @@ def _pooled(
 ) -> Pooled:
     rows = list(of.values())
     controlled = [row for row in rows if row.get("control") is not None]
+    erased = [row for row in rows if row.get("top_word") is not None]
     return Pooled(
         model,
         budget,
@@ -62,6 +65,8 @@ def _pooled(
         control=_mean([row["control"] for row in controlled], controlled),
         lift=_mean([row["faithful"] - row["control"] for row in controlled], controlled),
         ceiling=share(list(_ceilings(rows).values())),
+        top_word=clustered_share([row["top_word"] for row in erased], _examples(erased)),
+        top_word_chance=_mean([row["top_word_chance"] for row in erased], erased),
         accuracy=share(list(_right(rows).values())),
         gain=_gain(before, of),
         accuracy_change=_change(_right(list(before.values())), _right(rows)),

@@ -23,6 +23,11 @@ _NOTES = (
     "gain and change of accuracy: against the baseline, over what both have scored; * where the "
     "interval leaves out 0.",
 )
+_TOP_WORD = (
+    "the most influential word: the one whose redaction lowers the probability of the model's own "
+    "answer most, by erasure of each word; an invalid explanation names none. Where no word "
+    "flips an answer, this still tells whether an explanation knows what drives it."
+)
 
 
 def headline(material: Material) -> Section | None:
@@ -44,8 +49,8 @@ def headline(material: Material) -> Section | None:
             for m, j in zip(others, judged, strict=True)
         ),
         plots=(_plot(models, comparison.baseline),),
-        tables=(_table(models, comparison.baseline),),
-        notes=_NOTES,
+        tables=_tables(models, comparison.baseline),
+        notes=(*_NOTES, *([_TOP_WORD] if any(m.top_word.n for m in models) else [])),
         warns=warns,
     )
 
@@ -110,7 +115,7 @@ def _panel(budget: str, models: Sequence[Pooled], baseline: str) -> DotPanel:
     return DotPanel(words(budget), dots, ceiling)
 
 
-def _table(models: Sequence[Pooled], baseline: str) -> Table:
+def _tables(models: Sequence[Pooled], baseline: str) -> tuple[Table, ...]:
     rows = tuple(
         (
             *(m.model, words(m.budget), m.faithful),
@@ -120,4 +125,12 @@ def _table(models: Sequence[Pooled], baseline: str) -> Table:
         )
         for m in models
     )
-    return Table(f"Every model over the whole grid, against {baseline}", _HEAD, rows, texts=2)
+    whole = Table(f"Every model over the whole grid, against {baseline}", _HEAD, rows, texts=2)
+    erased = [m for m in models if m.top_word.n]
+    return (whole, _top_words(erased)) if erased else (whole,)
+
+
+def _top_words(models: Sequence[Pooled]) -> Table:
+    rows = tuple((m.model, m.top_word, m.top_word_chance) for m in models)
+    head = ("model", "names the top word", "by chance")
+    return Table("Explanations by one word that name the most influential one", head, rows)
