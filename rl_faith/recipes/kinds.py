@@ -75,7 +75,8 @@ class EvaluateRecipe:
         styles: Of the explanations.
         budgets: "one" (exactly one word) or "multi" (any number).
         examples_per_task: Label-balanced, from the test split.
-        ceiling_examples: How many per cell get the ceiling by exhaustive erasure; null for all.
+        ceiling_examples: How many per cell get ceiling and top word by exhaustive erasure; null for
+            all.
         mode: "changed" (Doi) or "madsen".
         max_new_tokens: Of a generated explanation.
         policy: As in `BuildRecipe`.
