@@ -37,8 +37,8 @@ run() {
 self_consistency() {
     local task=$recipes/tasks/$1.yaml runs=$out/$1 labels=4000 words style budget whole=()
     [ -z "$small" ] || labels=$2
-    # Whether one sentence follows from another was not learnt from 2,000 labels by an adapter.
-    # All weights in bfloat16 would lose steps as small as its.
+    # Whether one sentence follows from another takes more labels than a mood or a topic. All
+    # weights learnt it at a rate whose steps bfloat16 would lose.
     [ "$1" != snli ] ||
         labels=$2 whole=(--use_peft false --learning_rate 1e-4 --save_steps 50 --dtype float32)
     run sft sft-predictions --data "$data" --tasks "$task" --model_name_or_path "$model" \
