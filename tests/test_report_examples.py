@@ -122,6 +122,12 @@ def test_what_the_new_word_does_elsewhere_is_a_fact():
     assert "its new word in place of others flips it in 100%" in answer(row)["facts"]
 
 
+@pytest.mark.parametrize(("top", "says"), [(True, "no"), (False, "some")])
+def test_whether_another_word_weighs_more_is_a_fact(top, says):
+    row = edit_row("sft", 0, "a good day", "Answer: good", new_p=0.2) | {"top_word": top}
+    assert f"{says} other word, redacted, lowers it more" in answer(row)["facts"]
+
+
 def test_other_mode_of_judging_is_named():
     assert "Madsen" in answer(UNFAITHFUL | {"mode": "madsen"})["why"]
 
