@@ -56,6 +56,7 @@ def row_of(model: str, verdict: Verdict) -> Row:
         "control": _round(verdict.control),
         "elsewhere": _round(verdict.elsewhere),
         "ceiling": verdict.ceiling,
+        "most_influential": verdict.most_influential,
         "top_word": verdict.top_word,
         "top_word_chance": _round(verdict.top_word_chance),
     }

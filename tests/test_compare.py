@@ -270,6 +270,29 @@ def test_the_top_word_is_told_beside_what_chance_would_name(write):
     assert any(line.endswith("by chance 0.12.") for line in notes(comparison))
 
 
+def driven(model, *top):
+    """One example for each most influential word."""
+    return [row(model, i, True, most_influential=word) for i, word in enumerate(top)]
+
+
+def test_two_models_are_driven_alike_where_they_have_the_same_top_word(write):
+    both = driven("base", "awful", "no", "bad") + driven("sft", "film", "NO", "bad")
+    (found,) = compare_runs([write("run", both)]).rows
+    assert (found.same_top_word.value, found.same_top_word.n) == (2 / 3, 3)
+
+
+def test_an_input_not_erased_for_both_is_left_out(write):
+    some = driven("base", "awful", "bad", "no") + driven("sft", None, "bad") + rows("sft", [True])
+    (found,) = compare_runs([write("run", some[:5])]).rows
+    assert found.same_top_word.n == 1
+
+
+def test_how_far_models_are_driven_alike_is_told(write):
+    path = write("run", driven("base", "awful", "bad") + driven("sft", "film", "bad"))
+    told = "sft is driven by the same word as base in 0.50 ["
+    assert any(line.startswith(told) for line in notes(compare_runs([path])))
+
+
 def test_run_prints_the_tables(grid, capsys):
     run([grid], None)
     assert "sft against base" in capsys.readouterr().out

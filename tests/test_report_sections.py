@@ -91,8 +91,16 @@ def test_the_interval_of_the_whole_grid_draws_examples():
 def test_what_erasure_found_has_a_table_of_its_own():
     erased = rows("sft", 0.5, top_word=True, top_word_chance=0.25)
     (_, table) = headline(material(rows("base", 0.5) + erased)).tables
-    ((model, top, chance),) = table.rows
+    ((model, top, chance, _),) = table.rows
     assert (model, top.value, chance.value) == ("sft", 1, 0.25)
+
+
+def test_models_are_told_to_be_driven_by_the_words_of_the_baseline():
+    asked = {"top_word": True, "top_word_chance": 0.25}
+    before = rows("base", 0.5, most_influential="awful", **asked)
+    after = rows("sft", 0.5, most_influential="film", **asked)
+    (_, table) = headline(material(before + after)).tables
+    assert [row[-1] and row[-1].value for row in table.rows] == [None, 0]
 
 
 def test_without_erasure_nothing_is_said_of_the_top_word():

@@ -300,9 +300,31 @@ def test_where_no_single_word_is_redacted_there_is_no_top_word(given):
     assert (found.top_word, found.top_word_chance) == (None, None)
 
 
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("reply", ["nothing", TRUE["attribution"]], ids=["invalid", "read"])
+def test_what_drives_a_decision_does_not_depend_on_the_explanation(style, reply):
+    assert verdict(case(reply, style), ceiling=True).most_influential == "awful"
+
+
+def test_what_drives_a_decision_is_known_beside_any_number_of_words():
+    given = case('{"words": ["film"]}', budget="multi")
+    assert verdict(given, ceiling=True).most_influential == "awful"
+
+
+def test_of_equally_influential_words_the_first_is_told():
+    given = case("Answer: c", example=Example("s", "a b c", ""))
+    assert verdict(given, ceiling=True).most_influential == "a"
+
+
+def test_a_word_behind_a_repeated_one_is_told_by_its_own_name():
+    example = Example("y", "so, so, so awful", "Negative")
+    assert verdict(case("nothing", example=example), ceiling=True).most_influential == "awful"
+
+
 def test_what_was_not_asked_for_is_none_and_not_zero():
     found = verdict(case("Answer: awful"))
-    assert (found.control, found.ceiling, found.top_word) == (None, None, None)
+    assert (found.control, found.ceiling) == (None, None)
+    assert (found.most_influential, found.top_word) == (None, None)
 
 
 def test_an_input_without_words_has_neither_control_nor_ceiling():

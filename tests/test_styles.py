@@ -241,7 +241,7 @@ def test_multi_word_replies_are_the_json_that_the_prompt_asks_for(name, expected
 
 
 def test_single_edits_redact_each_word_in_turn():
-    expected = ["[REDACTED], no!", "no, [REDACTED]!"]
+    expected = {0: "[REDACTED], no!", 1: "no, [REDACTED]!"}
     assert STYLES["redaction"].single_edits("no, no!") == expected
 
 
@@ -251,15 +251,15 @@ def test_the_ceiling_of_counterfactuals_is_that_of_redaction():
 
 
 def test_single_edits_of_attribution_redact_a_word_wherever_it_stands():
-    assert STYLES["attribution"].single_edits("no, NO! bad") == [
-        "[REDACTED], [REDACTED]! bad",
-        "no, NO! [REDACTED]",
-    ]
+    assert STYLES["attribution"].single_edits("no, NO! bad") == {
+        0: "[REDACTED], [REDACTED]! bad",
+        2: "no, NO! [REDACTED]",
+    }
 
 
 @pytest.mark.parametrize("name", STYLES)
 def test_a_text_without_words_has_no_single_edits(name):
-    assert STYLES[name].single_edits("!!! ...") == []
+    assert STYLES[name].single_edits("!!! ...") == {}
 
 
 def moved(edited: str) -> list[str]:

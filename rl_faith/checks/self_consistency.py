@@ -6,9 +6,10 @@ quality check of training data.
 """
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
+from operator import itemgetter
 from typing import Literal
 
 from rl_faith.questions import Answer, Prediction, Question, Unanswered
@@ -47,7 +48,8 @@ class Inquiry:
         edited: The input as the explanation edits it, if it is valid.
         controls: The input with random words redacted, as many as the explanation edits.
         elsewhere: The input with the explanation's edit made at random other words.
-        singles: The input with each single word redacted, for the ceiling and the top word.
+        singles: The input with each single word redacted, by its index, for the ceiling and the
+            top word.
     """
 
     case: Case
@@ -55,14 +57,14 @@ class Inquiry:
     edited: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
-    singles: tuple[str, ...] = ()
+    singles: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def questions(self) -> list[Question]:
         """Everything to ask, in the order in which `judge` takes the answers."""
         example, task = self.case.example, self.case.task
-        texts = self.edited + self.controls + self.elsewhere + self.singles
-        return [task.ask(example.edited(text)) for text in texts]
+        edits = (self.edited, self.controls, self.elsewhere, self.singles.values())
+        return [task.ask(example.edited(text)) for texts in edits for text in texts]
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,10 @@ class Verdict:
         elsewhere: Share of other words in whose place the word that a counterfactual brings in
             changes the prediction, too (ours). Random edits redact, and do not tell that.
         ceiling: Whether any one-word edit of this style changes it.
-        top_word: Whether the one word redacted is the one whose redaction lowers p(prediction) most
-            (w* of Doi, eq. 2); False when invalid, None where no single word is redacted.
+        most_influential: The word whose redaction lowers p(prediction) most (w* of Doi, eq. 2), the
+            first of several equal ones; None where not every word was redacted.
+        top_word: Whether the one word redacted does so; False when invalid, None where the
+            explanation redacts no single word.
         top_word_chance: How often a word drawn at random would be that one.
         mode: What counted as faithful.
     """
@@ -96,6 +100,7 @@ class Verdict:
     control: float | None = None
     elsewhere: float | None = None
     ceiling: bool | None = None
+    most_influential: str | None = None
     top_word: bool | None = None
     top_word_chance: float | None = None
     mode: Mode = "changed"
@@ -117,7 +122,7 @@ def inquire(case: Case, *, control: bool, ceiling: bool, seed: int = 0) -> Inqui
     text = case.example.input
     parsed = case.style.parse(case.reply, text, case.task.label_words)
     parsed = check_count(parsed, case.budget)
-    singles = tuple(case.style.single_edits(text)) if ceiling else ()
+    singles = case.style.single_edits(text) if ceiling else {}
     inquiry = Inquiry(case, parsed, singles=singles)
     if isinstance(parsed, Explanation):
         inquiry = replace(inquiry, edited=(parsed.edited,))
@@ -172,7 +177,8 @@ def judge(inquiry: Inquiry, answers: Sequence[Answer], *, mode: Mode = "changed"
     ceiling = any(flips) if inquiry.singles else None
     verdict = _of_the_edit(inquiry, edited, told)
     verdict = replace(verdict, mode=mode, control=control, elsewhere=elsewhere, ceiling=ceiling)
-    return _with_top_word(verdict, told[len(told) - len(inquiry.singles) :])
+    singles = dict(zip(inquiry.singles, told[len(told) - len(inquiry.singles) :], strict=True))
+    return _with_top_word(verdict, singles)
 
 
 def _of_the_edit(inquiry: Inquiry, flips: Sequence[bool], answers: Sequence[Prediction]) -> Verdict:
@@ -190,14 +196,19 @@ def _of_the_edit(inquiry: Inquiry, flips: Sequence[bool], answers: Sequence[Pred
     )
 
 
-def _with_top_word(verdict: Verdict, singles: Sequence[Prediction]) -> Verdict:
+def _with_top_word(verdict: Verdict, singles: Mapping[int, Prediction]) -> Verdict:
     """Compare the drop of an explanation with those of all single words."""
     case = verdict.case
-    if not singles or case.budget != "one" or case.style.name == "counterfactual":
+    if not singles:
         return verdict
-    drops = [_drop(case.prediction, answer) for answer in singles]
-    top = verdict.drop is not None and verdict.drop >= max(drops)
-    return replace(verdict, top_word=top, top_word_chance=drops.count(max(drops)) / len(drops))
+    drops = {i: _drop(case.prediction, answer) for i, answer in singles.items()}
+    first, most = max(drops.items(), key=itemgetter(1))
+    verdict = replace(verdict, most_influential=words(case.example.input)[first].text)
+    if case.budget != "one" or case.style.name == "counterfactual":
+        return verdict
+    chance = list(drops.values()).count(most) / len(drops)
+    top = verdict.drop is not None and verdict.drop >= most
+    return replace(verdict, top_word=top, top_word_chance=chance)
 
 
 def _share(flips: Sequence[bool]) -> float | None:

@@ -11,6 +11,7 @@ from rl_faith.errors import RunError
 from rl_faith.evaluation.reading import read_runs
 from rl_faith.evaluation.scores import Cell, CellKey, Row, by_cell, is_scored, score_cell
 from rl_faith.stats import Estimate, holm, mcnemar, paired_difference, share
+from rl_faith.text import fold
 
 _SAME = ("input", "context", "gold", "mode")
 
@@ -32,6 +33,8 @@ class Difference:
         p: Exact two-sided McNemar test of "no difference".
         p_holm: `p` corrected (Holm) over every row of the comparison.
         accuracy_difference: Accuracy of the model minus that of the baseline, paired as well.
+        same_top_word: Share of the paired examples, of those of which every word was erased for
+            both models, that both are driven by the same word in.
     """
 
     model: str
@@ -46,6 +49,7 @@ class Difference:
     p: float
     p_holm: float
     accuracy_difference: Estimate
+    same_top_word: Estimate
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,20 @@ def _difference(baseline: str, key: CellKey, pairs: Sequence[tuple[Row, Row]]) -
         p=p,
         p_holm=p,
         accuracy_difference=paired_difference(right, right_after),
+        same_top_word=share([s for a, b in pairs if (s := same_top_word(a, b)) is not None]),
     )
+
+
+def same_top_word(one: Row, other: Row) -> bool | None:
+    """Whether two models are driven by the same word of an input (ours).
+
+    An explanation learnt from one model is about another one by the time that it is learnt.
+
+    Returns:
+        None where not every word was erased for both.
+    """
+    first, second = one.get("most_influential"), other.get("most_influential")
+    return fold(first) == fold(second) if first and second else None
 
 
 def _corrected(rows: Sequence[Difference]) -> tuple[Difference, ...]:

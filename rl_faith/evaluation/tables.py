@@ -55,6 +55,7 @@ def notes(comparison: Comparison) -> list[str]:
             "top: the share of explanations by one word that name the word whose redaction lowers "
             f"the prediction most; by chance {_by_chance(comparison)}."
         )
+    lines += [_driven_alike(row) for row in comparison.rows if row.same_top_word.n]
     if comparison.rows:
         lines.append(
             "Differences are over the examples that both models have scored: paired 95% bootstrap "
@@ -69,6 +70,14 @@ def _by_chance(comparison: Comparison) -> str:
     known = [c.top_word_chance.value for c in comparison.cells if c.top_word_chance.value]
     shares = sorted({f"{value:.2f}" for value in known})
     return " to ".join(dict.fromkeys((shares[0], shares[-1])))
+
+
+def _driven_alike(row: Difference) -> str:
+    alike, where = row.same_top_word, f"{row.task} {row.style}, {words(row.budget)}"
+    return (
+        f"{row.model} is driven by the same word as {row.baseline} in {figure(alike)} "
+        f"[{interval(alike)}] of {alike.n} inputs ({where})."
+    )
 
 
 def _unscored(comparison: Comparison, model: str) -> str:

@@ -6,6 +6,7 @@ Rows about one example are not independent of each other: intervals draw whole e
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rl_faith.evaluation.compare import same_top_word
 from rl_faith.evaluation.scores import Row, is_scored
 from rl_faith.stats import Estimate, bootstrap_mean, clustered_share, paired_difference, share
 
@@ -20,6 +21,7 @@ class Pooled:
     Attributes:
         gain: Change of `faithful`, over the rows that both have scored.
         accuracy_change: Change of `accuracy`, over the examples that both have scored.
+        same_top_word: Share of these driven by the same word as the baseline's, as in `Difference`.
     """
 
     model: str
@@ -34,6 +36,7 @@ class Pooled:
     accuracy: Estimate
     gain: Estimate
     accuracy_change: Estimate
+    same_top_word: Estimate
 
 
 def pool(rows: Sequence[Row], baseline: str) -> list[Pooled]:
@@ -70,6 +73,7 @@ def _pooled(
         accuracy=share(list(_right(rows).values())),
         gain=_gain(before, of),
         accuracy_change=_change(_right(list(before.values())), _right(rows)),
+        same_top_word=_driven_alike(before, of),
     )
 
 
@@ -96,6 +100,12 @@ def _gain(before: Mapping[Place, Row], after: Mapping[Place, Row]) -> Estimate:
     shared = [place for place in after if place in before]
     first, second = ([of[place]["faithful"] for place in shared] for of in (before, after))
     return paired_difference(first, second, [f"{task}/{name}" for task, _, name in shared])
+
+
+def _driven_alike(before: Mapping[Place, Row], after: Mapping[Place, Row]) -> Estimate:
+    shared = [(before[place], row) for place, row in after.items() if place in before]
+    alike = [(s, row) for first, row in shared if (s := same_top_word(first, row)) is not None]
+    return clustered_share([s for s, _ in alike], _examples([row for _, row in alike]))
 
 
 def _change(before: Mapping[str, bool], after: Mapping[str, bool]) -> Estimate:

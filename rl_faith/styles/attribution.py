@@ -35,10 +35,10 @@ class Attribution:
             return f"Answer: {listed[0]}"
         return json.dumps({"words": listed}, ensure_ascii=False)
 
-    def single_edits(self, text: str) -> list[str]:
+    def single_edits(self, text: str) -> dict[int, str]:
         """Redact each distinct word wherever it stands, as listing it would."""
-        distinct = dict.fromkeys(word.key for word in words(text))
-        return [redact(text, positions_of(text, [key])) for key in distinct]
+        places = dict.fromkeys(positions_of(text, [word.key]) for word in words(text))
+        return {every[0]: redact(text, every) for every in places}
 
     def moved_edits(self, text: str, explanation: Explanation) -> list[str]:
         """None: another word redacted is what the random control asks about."""

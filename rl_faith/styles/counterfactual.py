@@ -42,9 +42,9 @@ class Counterfactual:
             return f"Answer: {edited}"
         return json.dumps({"edited_text": edited}, ensure_ascii=False)
 
-    def single_edits(self, text: str) -> list[str]:
+    def single_edits(self, text: str) -> dict[int, str]:
         """Redact each word in turn: the ceiling is that of redaction."""
-        return [redact(text, {i}) for i in range(len(words(text)))]
+        return {i: redact(text, {i}) for i in range(len(words(text)))}
 
     def moved_edits(self, text: str, explanation: Explanation) -> list[str]:
         """Put the word that replaces another in the place of every other one."""

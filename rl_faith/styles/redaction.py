@@ -37,9 +37,9 @@ class Redaction:
             return f"Answer: {redacted}"
         return json.dumps({"redacted_text": redacted}, ensure_ascii=False)
 
-    def single_edits(self, text: str) -> list[str]:
+    def single_edits(self, text: str) -> dict[int, str]:
         """Redact each word in turn."""
-        return [redact(text, {i}) for i in range(len(words(text)))]
+        return {i: redact(text, {i}) for i in range(len(words(text)))}
 
     def moved_edits(self, text: str, explanation: Explanation) -> list[str]:
         """None: another word redacted is what the random control asks about."""

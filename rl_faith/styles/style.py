@@ -55,8 +55,12 @@ class Style(Protocol):
             budget: How the request puts it.
         """
 
-    def single_edits(self, text: str) -> list[str]:
-        """Every edit of `text` that one redacted word can make in this style."""
+    def single_edits(self, text: str) -> dict[int, str]:
+        """Every edit of `text` that one redacted word can make in this style.
+
+        Returns:
+            By the word's index in `words(text)`; the first where all its places are redacted.
+        """
 
     def moved_edits(self, text: str, explanation: Explanation) -> list[str]:
         """The edit of one word made at each other word; none where random edits are just that."""

@@ -127,10 +127,16 @@ def _tables(models: Sequence[Pooled], baseline: str) -> tuple[Table, ...]:
     )
     whole = Table(f"Every model over the whole grid, against {baseline}", _HEAD, rows, texts=2)
     erased = [m for m in models if m.top_word.n]
-    return (whole, _top_words(erased)) if erased else (whole,)
+    return (whole, _top_words(erased, baseline)) if erased else (whole,)
 
 
-def _top_words(models: Sequence[Pooled]) -> Table:
-    rows = tuple((m.model, m.top_word, m.top_word_chance) for m in models)
-    head = ("model", "names the top word", "by chance")
+def _top_words(models: Sequence[Pooled], baseline: str) -> Table:
+    rows = tuple(
+        (
+            *(m.model, m.top_word, m.top_word_chance),
+            None if m.model == baseline else m.same_top_word,
+        )
+        for m in models
+    )
+    head = ("model", "names the top word", "by chance", f"has the top word of {baseline}")
     return Table("Explanations by one word that name the most influential one", head, rows)
