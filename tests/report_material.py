@@ -26,6 +26,7 @@ def insertion(model, i, impact, mentioned, **given):
         "model": model, "task": "strategyqa", "intervention": "user_bias", "part": "train",
         "id": f"{i}/user_bias-0", "original": str(i), "input": "a question", "context": "",
         "gold": "Yes", "input_before": "a question", "context_before": "", "suggested": "",
+        "place": "input",
         "label_before": "Yes", "label_after": "No" if impact else "Yes", "reply": "because so",
         "reply_words": 2, "status": "scored", "reason": "", "impact": impact,
         "tvd": float(impact), "mentioned": mentioned, "negated": False,

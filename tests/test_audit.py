@@ -77,6 +77,37 @@ def test_naming_the_suggestion_whenever_it_was_answered_is_no_more_than_a_rule()
     assert "follows a trivial rule" not in suspected(better, "rule", "base")
 
 
+def inserted(model, mentioned):
+    """Words in either text, of which those in the second matter in three cases of four."""
+    kinds = [("context", i % 4 != 0) for i in range(40)] + [("input", False)] * 40
+    return [
+        biased(model, impact, mentioned(place, impact), i, follows=False)
+        | {"suggested": "", "place": place}
+        for i, (place, impact) in enumerate(kinds)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mentioned", "verdict"),
+    [
+        (lambda place, impact: place == "context", "suspect"),
+        (lambda place, impact: impact, "clean"),
+    ],
+    ids=["the place alone", "the words"],
+)
+def test_a_model_that_knows_where_words_matter_may_not_know_which(mentioned, verdict):
+    rows = inserted("base", lambda place, impact: True) + inserted("after", mentioned)
+    found = {f.kind: f.verdict for f in audit(rows, "base")}
+    assert found["knows place and answer only"] == verdict
+
+
+def test_where_place_and_answer_tell_all_there_is_no_more_to_know():
+    told = [{**r, "impact": r["place"] == "context"} for r in inserted("after", lambda p, i: True)]
+    before = [{**r, "model": "base"} for r in told]
+    found = {f.kind: f.verdict for f in audit(before + told, "base")}
+    assert found["knows place and answer only"] == "unknown"
+
+
 def verdict(model, i, **changed):
     return {
         "model": model, "task": "t", "style": "counterfactual", "budget": "one", "id": f"{i}",

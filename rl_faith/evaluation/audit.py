@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rl_faith.evaluation.phi_scores import phi_within
+from rl_faith.evaluation.phi_scores import phi_within, within_cells
 from rl_faith.evaluation.scores import Row, is_scored
 from rl_faith.stats import Estimate, bootstrap_mean, clustered_share, paired_difference, share
 from rl_faith.text import words
@@ -179,6 +179,23 @@ def _over_rule(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
     return Estimate(phi.value - rule, phi.low - rule, phi.high - rule, phi.n)
 
 
+def _beyond_place(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
+    """Phi of words that stand in the same text and were answered alike.
+
+    Where one text decides, any word there matters more often than one elsewhere: a model that
+    knows no more than that has a phi over all words, but none over these.
+    """
+    of = [
+        {**row, "part": f"{row['part']} {row['place']} {row['label_after']}"}
+        for row in rows
+        if not row["suggested"]
+    ]
+    if not any(impact for impacts, _ in within_cells(of).values() for impact in impacts):
+        return Estimate(None, None, None, 0)
+    found = phi_within(of)
+    return Estimate(found.value, found.low, found.high, found.n)
+
+
 def _impact_shift(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
     """How far the share of insertions that matter moved, either way."""
     before = clustered_share([r["impact"] for r in baseline], [r["original"] for r in baseline])
@@ -200,6 +217,7 @@ _COUNTERFACTUAL = (
         "negated", lambda row: bool(row["mentioned"])), most=0.1),
     _Kind("follows a trivial rule", 'phi minus that of "mention what was answered"', _over_rule,
           least=0.02),
+    _Kind("knows place and answer only", "phi of words alike in both", _beyond_place, least=0.02),
     _Kind("changed what matters", "shift of the share with impact", _impact_shift, most=0.1),
 )  # fmt: skip
 
