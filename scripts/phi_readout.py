@@ -5,8 +5,8 @@
 An explanation cannot tell what its writer does not know. For every insertion of the pool the model
 reads what stands before its explanation. From its state at the last token, layer by layer, a linear
 readout (ridge regression; whole examples are left out in turn) guesses whether it mattered. So it
-does from what is in plain sight: which phrase it is, which answer it suggests, which was given, and
-how surely. Printed: phi of these guesses with its 95% interval, by task. Ours.
+does from what is in plain sight: which phrase it is, in which text, which answer it suggests, which
+was given, and how surely. Printed: phi of these guesses with its 95% interval, by task. Ours.
 """
 
 import argparse
@@ -78,13 +78,19 @@ def read(pool: Path, model: str, most: int) -> Read:
 
 
 def in_plain_sight(rows: Sequence[Row]) -> Values:
-    """Columns for phrase, suggested and given answer, whether they agree, and how sure it is."""
+    """Columns for phrase, suggested and given answer, whether they agree, how sure it is, the text.
+
+    The text is that of a pair which the word or phrase stands in, together with the given answer.
+    """
     told = [row["probabilities_after"][row["label_after"]] for row in rows]
     sure = np.array([np.log(p / (1 - p)) for p in np.clip(told, 1e-6, 1 - 1e-6)])
     follows = np.array([float(row["label_after"] == row["suggested"]) for row in rows])
     # Of insertions of one example an id ends in the number of the phrase.
     which = [
-        [row["task"], row["id"].rpartition("/")[2], row["suggested"], row["label_after"]]
+        [
+            *(row["task"], row["id"].rpartition("/")[2], row["suggested"], row["label_after"]),
+            f"{row['place']} {row['label_after']}",
+        ]
         for row in rows
     ]
     kinds = sorted({(i, name) for names in which for i, name in enumerate(names) if name})

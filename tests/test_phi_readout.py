@@ -65,6 +65,7 @@ ROWS = [
     {
         "id": f"e{i}/user_bias-{phrase}",
         "task": "sky",
+        "place": "context" if phrase else "input",
         "suggested": suggested,
         "label_after": after,
         "probabilities_after": {after: p},
@@ -84,6 +85,13 @@ def test_agreement_and_sureness_are_in_plain_sight(script):
 def test_the_phrase_is_in_plain_sight(script):
     marks = script.in_plain_sight(ROWS)[:, 3:]
     assert any((column == [1, 0, 1]).all() for column in marks.T)
+
+
+def test_the_text_that_it_stands_in_and_the_answer_are_in_plain_sight(script):
+    once = [dict(ROWS[0]), {**ROWS[0], "place": "context"}, {**ROWS[0], "label_after": "No"}]
+    once[2]["probabilities_after"] = {"No": 0.5}
+    marks = script.in_plain_sight(once)[:, 3:]
+    assert any((column == [0, 1, 0]).all() for column in marks.T)
 
 
 def test_a_model_that_cannot_be_loaded_is_named_in_a_sentence(script, monkeypatch, capsys, pool):
