@@ -163,9 +163,11 @@ phi_esnli() {
         --build "$runs/build" --output_dir "$runs/sft" "${whole[@]}" $(less --replay_predictions 300)
     inserted "$runs/sft" pool few-words $n $all 1 truthful
     run sft phi-sft --tasks "$task" --model_name_or_path "$runs/sft" --build "$runs/pool" \
-        --output_dir "$runs/truthful" "${whole[@]}" $(less --replay_predictions 300)
+        --output_dir "$runs/truthful" "${whole[@]}" --num_train_epochs 3 \
+        $(less --replay_predictions 300)
+    # At 3e-4 decisions left within twelve steps.
     run grpo grpo-phi --tasks "$task" --model_name_or_path "$runs/truthful" --pool "$runs/pool" \
-        --output_dir "$runs/rl" --interventions random_word --replay_coef 2 \
+        --output_dir "$runs/rl" --interventions random_word --replay_coef 2 --learning_rate 1e-4 \
         $(less --held_out_examples 0 --eval_strategy no --eval_on_start false --num_generations 8 \
             --per_device_train_batch_size 64 --replay_predictions 16 --max_steps 40 \
             --max_completion_length 24)
