@@ -293,6 +293,14 @@ def test_how_far_models_are_driven_alike_is_told(write):
     assert any(line.startswith(told) for line in notes(compare_runs([path])))
 
 
+def test_of_several_cells_a_model_has_one_line_about_what_drives_it(write):
+    cells = [driven(m, *top) for m, top in (("base", ("awful", "bad")), ("sft", ("film", "bad")))]
+    other = [r | {"style": "redaction", "most_influential": "bad"} for rows in cells for r in rows]
+    lines = notes(compare_runs([write("run", [*cells[0], *cells[1], *other])]))
+    told = "sft is driven by the same word as base in 0.50 to 1.00 of the inputs"
+    assert [line.startswith(told) for line in lines if "driven" in line] == [True]
+
+
 def test_run_prints_the_tables(grid, capsys):
     run([grid], None)
     assert "sft against base" in capsys.readouterr().out

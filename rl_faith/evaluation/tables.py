@@ -1,7 +1,7 @@
 """A comparison as people read it in a terminal, and the pieces that a report shares."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from rich.box import SIMPLE_HEAD
@@ -55,7 +55,7 @@ def notes(comparison: Comparison) -> list[str]:
             "top: the share of explanations by one word that name the word whose redaction lowers "
             f"the prediction most; by chance {_by_chance(comparison)}."
         )
-    lines += [_driven_alike(row) for row in comparison.rows if row.same_top_word.n]
+    lines += [line for model in comparison.models if (line := _driven_alike(comparison, model))]
     if comparison.rows:
         lines.append(
             "Differences are over the examples that both models have scored: paired 95% bootstrap "
@@ -67,17 +67,25 @@ def notes(comparison: Comparison) -> list[str]:
 
 
 def _by_chance(comparison: Comparison) -> str:
-    known = [c.top_word_chance.value for c in comparison.cells if c.top_word_chance.value]
-    shares = sorted({f"{value:.2f}" for value in known})
-    return " to ".join(dict.fromkeys((shares[0], shares[-1])))
+    return _range(c.top_word_chance for c in comparison.cells)
 
 
-def _driven_alike(row: Difference) -> str:
-    alike, where = row.same_top_word, f"{row.task} {row.style}, {words(row.budget)}"
+def _driven_alike(comparison: Comparison, model: str) -> str:
+    alike = [row.same_top_word for row in comparison.rows if row.model == model]
+    inputs = sum(estimate.n for estimate in alike)
+    if not inputs:
+        return ""
+    ends = f" [{interval(alike[0])}]" if len(alike) == 1 else ""
     return (
-        f"{row.model} is driven by the same word as {row.baseline} in {figure(alike)} "
-        f"[{interval(alike)}] of {alike.n} inputs ({where})."
+        f"{model} is driven by the same word as {comparison.baseline} in {_range(alike)}{ends} of "
+        f"the inputs of a cell ({inputs} erased for both)."
     )
+
+
+def _range(estimates: Iterable[Estimate]) -> str:
+    """The least and the largest of some shares, as text."""
+    shares = sorted(figure(estimate) for estimate in estimates if estimate.value is not None)
+    return " to ".join(dict.fromkeys((shares[0], shares[-1])))
 
 
 def _unscored(comparison: Comparison, model: str) -> str:
