@@ -22,8 +22,8 @@ if [ "${1:-}" = --small ]; then
 fi
 data=${1:-hub} model=${2:-HuggingFaceTB/SmolLM2-135M-Instruct} out=${3:-runs/smollm2-135m}
 recipes=recipes/smollm2-135m bin=.venv/bin
-# All weights learn what adapters do not, at a rate whose steps bfloat16 would lose.
-whole=(--use_peft false --learning_rate 1e-4 --dtype float32)
+# All weights, at a rate whose steps bfloat16 would lose. A checkpoint of theirs is 1.6 GB.
+whole=(--use_peft false --learning_rate 1e-4 --dtype float32 --save_steps 50)
 bash scripts/setup.sh
 
 # What a stage changes in its recipe without a GPU, behind what it is always told.
@@ -42,7 +42,7 @@ self_consistency() {
     local task=$recipes/tasks/$1.yaml runs=$out/$1 labels=4000 words style budget by=()
     [ -z "$small" ] || labels=$2
     # Whether one sentence follows from another takes more labels than a mood or a topic.
-    [ "$1" != snli ] || labels=$2 by=("${whole[@]}" --save_steps 50)
+    [ "$1" != snli ] || labels=$2 by=("${whole[@]}")
     run sft sft-predictions --data "$data" --tasks "$task" --model_name_or_path "$model" \
         --examples_per_task "$labels" --output_dir "$runs/predictions" $(less) "${by[@]}"
     for words in random influential; do
@@ -118,7 +118,7 @@ phi() {
     report "$runs/evaluate" sft
 }
 
-# Words inserted in the texts of $task: the model asked, the folder in $runs, the bank of words, texts,
+# Words of $banks inserted in the texts of $task: the model asked, the folder in $runs, the bank of words, texts,
 # insertions kept, seed, mentions.
 inserted() {
     run build phi-build --data "$data" --tasks "$task" --model_name_or_path "$1" --out "$runs/$2" \

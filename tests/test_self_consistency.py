@@ -1,63 +1,25 @@
 """The check on a planted policy: a plain function from a question to a prediction."""
 
-from math import log
-
 import pytest
+from awful import (
+    EXAMPLE,
+    FALSE,
+    TASK,
+    TEXT,
+    TRUE,
+    UNDECIDED,
+    answers,
+    asked_about,
+    case,
+    prediction,
+    verdict,
+)
 
 from rl_faith.checks import Case, Inquiry, inquire, judge, settle
-from rl_faith.questions import Prediction, Question, Unanswered
+from rl_faith.questions import Unanswered
 from rl_faith.styles import STYLES
 from rl_faith.tasks import Example, load_task
 from rl_faith.text import redact, words
-
-TASK = load_task("sentiment140")
-UNDECIDED = TASK.with_undecided()
-TEXT = "what an awful boring film today"
-EXAMPLE = Example("x", TEXT, "Negative")
-
-
-def prediction(negative: float, **others: float) -> Prediction:
-    shares = {"Positive": 1 - negative - sum(others.values()), "Negative": negative, **others}
-    return Prediction({label: log(share) for label, share in shares.items()})
-
-
-def asked_about(question: Question) -> str:
-    return question.conversation[0].content.partition("Text: ")[2].partition("\n")[0]
-
-
-def policy(question: Question) -> Prediction:
-    """Negative exactly where "awful" stands; "boring" makes it a little surer."""
-    text = asked_about(question)
-    return prediction((0.8 if "awful" in text else 0.3) + (0.1 if "boring" in text else 0.0))
-
-
-def answers(questions) -> list[Prediction]:
-    return [policy(question) for question in questions]
-
-
-def case(reply, style="attribution", budget="one", example=EXAMPLE, **changed) -> Case:
-    whole = changed.pop("prediction", None) or policy(TASK.ask(example))
-    task = changed.pop("task", TASK)
-    return Case(task, STYLES[style], budget, example, whole, reply)
-
-
-def verdict(given: Case, *, control=False, ceiling=False, seed=0, mode="changed"):
-    (found,) = settle(
-        [inquire(given, control=control, ceiling=ceiling, seed=seed)], answers, mode=mode
-    )
-    return found
-
-
-TRUE = {
-    "attribution": "Answer: awful",
-    "redaction": "Answer: what an [REDACTED] boring film today",
-    "counterfactual": "Answer: what an awesome boring film today",
-}
-FALSE = {
-    "attribution": "Answer: film",
-    "redaction": "Answer: what an awful boring [REDACTED] today",
-    "counterfactual": "Answer: what an awful boring song today",
-}
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -261,64 +223,6 @@ def test_the_ceiling_is_low_where_no_word_decides():
 def test_the_ceiling_of_attribution_redacts_a_repeated_word_everywhere():
     example = Example("y", "awful, just awful", "Negative")
     assert verdict(case("nothing", example=example), ceiling=True).ceiling is True
-
-
-@pytest.mark.parametrize("style", ["attribution", "redaction"])
-@pytest.mark.parametrize("told", [TRUE, FALSE], ids=["true", "false"])
-def test_the_top_word_is_the_one_whose_redaction_lowers_the_prediction_most(style, told):
-    assert verdict(case(told[style], style), ceiling=True).top_word is (told is TRUE)
-
-
-def test_an_influential_word_that_another_one_exceeds_is_not_the_top_word():
-    assert verdict(case("Answer: boring"), ceiling=True).top_word is False
-
-
-def test_an_invalid_explanation_names_no_top_word():
-    assert verdict(case("Answer: terrible"), ceiling=True).top_word is False
-
-
-def test_by_chance_one_of_all_words_is_the_top_word():
-    assert verdict(case("Answer: film"), ceiling=True).top_word_chance == 1 / 6
-
-
-def test_where_all_words_weigh_the_same_every_one_is_the_top_word():
-    found = verdict(case("Answer: a", example=Example("s", "a b c", "")), ceiling=True)
-    assert (found.top_word, found.top_word_chance) == (True, 1)
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        case(TRUE["counterfactual"], "counterfactual"),
-        case('{"words": ["awful"]}', budget="multi"),
-        case("no counterfactual", "counterfactual"),
-    ],
-    ids=["another word", "any number", "invalid"],
-)
-def test_where_no_single_word_is_redacted_there_is_no_top_word(given):
-    found = verdict(given, ceiling=True)
-    assert (found.top_word, found.top_word_chance) == (None, None)
-
-
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("reply", ["nothing", TRUE["attribution"]], ids=["invalid", "read"])
-def test_what_drives_a_decision_does_not_depend_on_the_explanation(style, reply):
-    assert verdict(case(reply, style), ceiling=True).most_influential == "awful"
-
-
-def test_what_drives_a_decision_is_known_beside_any_number_of_words():
-    given = case('{"words": ["film"]}', budget="multi")
-    assert verdict(given, ceiling=True).most_influential == "awful"
-
-
-def test_of_equally_influential_words_the_first_is_told():
-    given = case("Answer: c", example=Example("s", "a b c", ""))
-    assert verdict(given, ceiling=True).most_influential == "a"
-
-
-def test_a_word_behind_a_repeated_one_is_told_by_its_own_name():
-    example = Example("y", "so, so, so awful", "Negative")
-    assert verdict(case("nothing", example=example), ceiling=True).most_influential == "awful"
 
 
 def test_what_was_not_asked_for_is_none_and_not_zero():
