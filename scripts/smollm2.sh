@@ -116,6 +116,11 @@ phi() {
         --models "predictions=$runs/predictions" "sft=$runs/sft" "rl=$runs/rl" $few \
         $(less --examples_per_task 84)
     report "$runs/evaluate" sft
+    # Across interventions: words, where RL (with --small) was paid for suggestions alone.
+    run evaluate phi-evaluate --data "$data" --tasks "${tasks[@]}" --out "$runs/evaluate-words" \
+        --models "sft=$runs/sft" "rl=$runs/rl" \
+        --interventions "$recipes/interventions/charged-words.yaml" $(less --examples_per_task 42)
+    report "$runs/evaluate-words" sft
 }
 
 # Words of $banks inserted in the texts of $task: the model asked, the folder in $runs, the bank of words, texts,
