@@ -3,17 +3,22 @@
 #   scripts/smollm2.sh PART [--small] [DATA [MODEL [DIR]]]
 # PART: sentiment140, ag_news or snli (self-consistency); phi; phi-texts, the same trained on sentiment140
 # and ag_news; phi-words, inserted words in sentiment140, with the labels of phi-texts; phi-esnli, inserted
-# words in esnli, with the labels of snli.
+# words in esnli, with the labels of snli; all: these, in this order.
 # Parts can run beside each other, but phi-words goes behind phi-texts, and phi-esnli behind snli.
-# DATA: "hub", or a folder with TASK/{train,test}.jsonl and instruct/train.jsonl (phi: such a folder).
+# DATA: "hub", or a folder with TASK/{train,test}.jsonl and instruct/train.jsonl (all and phi: such a folder).
 # MODEL: a Hub id or a folder. DIR: where the runs go.
 # --small is for a processor core: float32, fewer examples and steps, in phi and phi-texts suggestions only;
 # a style of a task takes two hours in one word and as long in any number.
 # Each stage goes on where it was when the script is run again; finished ones take seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-parts="sentiment140, ag_news, snli, phi, phi-texts, phi-words or phi-esnli"
-part=${1:?$parts}
+fail() {
+    echo "scripts/smollm2.sh: $1" >&2
+    exit 2
+}
+parts=(sentiment140 ag_news snli phi phi-texts phi-words phi-esnli)
+part=${1:-none}
+[[ " all ${parts[*]} " == *" $part "* ]] || fail "no part '$part'; there are: all ${parts[*]}"
 shift
 small=
 if [ "${1:-}" = --small ]; then
@@ -24,6 +29,7 @@ data=${1:-hub} model=${2:-HuggingFaceTB/SmolLM2-135M-Instruct} out=${3:-runs/smo
 recipes=recipes/smollm2-135m bin=.venv/bin
 # All weights, at a rate whose steps bfloat16 would lose. A checkpoint of theirs is 1.6 GB.
 whole=(--use_peft false --learning_rate 1e-4 --dtype float32 --save_steps 50)
+case $part in all | phi*) [ -d "$data" ] || fail "part '$part' needs a folder of data: ComVE is on no hub" ;; esac
 bash scripts/setup.sh
 
 # What a stage changes in its recipe without a GPU, behind what it is always told.
@@ -187,14 +193,17 @@ report() {
     "$bin/rl-faith" audit "$1" --baseline "$2"
 }
 
-case $part in
-    sentiment140) self_consistency "$part" 3000 ;;
-    snli) self_consistency "$part" 5200 ;;
-    ag_news) self_consistency "$part" 2000 ;;
-    phi) phi phi 2500 esnli social_iqa ;;
-    phi-texts) phi phi-texts 2000 sentiment140 ag_news ;;
-    phi-words) phi_words ;;
-    phi-esnli) phi_esnli ;;
-    *) echo "scripts/smollm2.sh: no part '$part'; $parts" >&2
-       exit 2 ;;
-esac
+one_part() {
+    case $1 in
+        sentiment140) self_consistency "$1" 3000 ;;
+        ag_news) self_consistency "$1" 2000 ;;
+        snli) self_consistency "$1" 5200 ;;
+        phi) phi "$1" 2500 esnli social_iqa ;;
+        phi-texts) phi "$1" 2000 sentiment140 ag_news ;;
+        phi-words) phi_words ;;
+        phi-esnli) phi_esnli ;;
+    esac
+}
+
+[ "$part" = all ] || parts=("$part")
+for part in "${parts[@]}"; do one_part "$part"; done
