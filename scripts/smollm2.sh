@@ -18,7 +18,7 @@ fail() {
 }
 parts=(sentiment140 ag_news snli phi phi-texts phi-words phi-esnli)
 part=${1:-none}
-[[ " all ${parts[*]} " == *" $part "* ]] || fail "no part '$part'; there are: all ${parts[*]}"
+[[ " all ${parts[*]} " == *" ${part// /_} "* ]] || fail "no part '$part'; there are: all ${parts[*]}"
 shift
 small=
 if [ "${1:-}" = --small ]; then
