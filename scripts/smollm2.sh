@@ -5,7 +5,7 @@
 # and ag_news; phi-words, inserted words in sentiment140, with the labels of phi-texts; phi-esnli, inserted
 # words in esnli, with the labels of snli; all: these, in this order.
 # Parts can run beside each other, but phi-words goes behind phi-texts, and phi-esnli behind snli.
-# DATA: "hub", or a folder with TASK/{train,test}.jsonl and instruct/train.jsonl (all and phi: such a folder).
+# DATA: "hub", or a folder with TASK/{train,test}.jsonl and instruct/train.jsonl (all, phi, phi-texts: such a folder).
 # MODEL: a Hub id or a folder. DIR: where the runs go.
 # --small is for a processor core: float32, fewer examples and steps, in phi and phi-texts suggestions only;
 # a style of a task takes two hours in one word and as long in any number.
@@ -29,7 +29,9 @@ data=${1:-hub} model=${2:-HuggingFaceTB/SmolLM2-135M-Instruct} out=${3:-runs/smo
 recipes=recipes/smollm2-135m bin=.venv/bin
 # All weights, at a rate whose steps bfloat16 would lose. A checkpoint of theirs is 1.6 GB.
 whole=(--use_peft false --learning_rate 1e-4 --dtype float32 --save_steps 50)
-case $part in all | phi*) [ -d "$data" ] || fail "part '$part' needs a folder of data: ComVE is on no hub" ;; esac
+case $part in
+    all | phi | phi-texts) [ -d "$data" ] || fail "'$part' needs a folder of data: ComVE is on no hub" ;;
+esac
 bash scripts/setup.sh
 
 # What a stage changes in its recipe without a GPU, behind what it is always told.
