@@ -1,6 +1,7 @@
 """What goes into one forward pass: padded batches, trees of sequences, and what memory holds."""
 
 import random
+from itertools import count
 
 import pytest
 import torch
@@ -103,6 +104,28 @@ def test_models_that_take_positions_and_masks_take_trees(name):
 def test_models_of_another_kind_do_not(name):
     torch.manual_seed(0)
     assert not takes_trees(MODELS[name]().eval())
+
+
+@pytest.fixture
+def half():
+    """In bfloat16, and as sure of itself as a trained model is."""
+    torch.manual_seed(0)
+    wide = LlamaForCausalLM(LlamaConfig(**WIDE, initializer_range=0.3))
+    return wide.eval().to(torch.bfloat16)
+
+
+def test_half_precision_may_round_a_tree_otherwise(half):
+    passes = count()
+    half.lm_head.register_forward_hook(lambda _, __, logits: logits * (1 + next(passes) % 2 / 128))
+    assert takes_trees(half)
+
+
+@pytest.mark.parametrize("ignored", ["attention_mask", "position_ids"])
+def test_half_precision_is_no_reason_to_pass_over_a_tree(half, ignored):
+    half.register_forward_pre_hook(
+        lambda _, args, given: (args, {**given, ignored: None}), with_kwargs=True
+    )
+    assert not takes_trees(half)
 
 
 @pytest.fixture
