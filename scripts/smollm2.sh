@@ -7,8 +7,8 @@
 # Parts can run beside each other, but phi-words goes behind phi-texts, and phi-esnli behind snli.
 # DATA: "hub", or a folder with TASK/{train,test}.jsonl and instruct/train.jsonl (all, phi, phi-texts: such a folder).
 # MODEL: a Hub id or a folder. DIR: where the runs go.
-# --small is for a processor core: float32, fewer examples and steps, in phi and phi-texts suggestions only;
-# a style of a task takes two hours in one word and as long in any number.
+# --small is for a processor core: fewer examples and steps, in phi and phi-texts suggestions only, float32
+# where the core has no bfloat16; there a style of a task takes two hours in one word and as long in any number.
 # Each stage goes on where it was when the script is run again; finished ones take seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
