@@ -27,9 +27,9 @@ if [ "${1:-}" = --small ]; then
 fi
 data=${1:-hub} model=${2:-HuggingFaceTB/SmolLM2-135M-Instruct} out=${3:-runs/smollm2-135m}
 recipes=recipes/smollm2-135m bin=.venv/bin
-# Arithmetic is in bfloat16, which a processor core either does twice to six times as fast or not at all.
+# Arithmetic is in bfloat16, of which not every processor core is capable; one that is trains more than twice as fast.
 half=yes precision=bfloat16
-[ -z "$small" ] || grep -qE 'avx512_bf16|amx_bf16' /proc/cpuinfo || half= precision=float32
+[ -z "$small" ] || grep -qsE 'avx512_bf16|amx_bf16' /proc/cpuinfo || half= precision=float32
 # All weights, at a rate whose steps bfloat16 would lose: so they are kept in float32. A checkpoint is 1.6 GB.
 whole=(--use_peft false --learning_rate 1e-4 --dtype float32 ${half:+--bf16 true} --save_steps 50)
 case $part in
