@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # The experiment on SmolLM2-135M, one of its parts from the model as it comes to the report:
 #   scripts/smollm2.sh PART [--small] [DATA [MODEL [DIR]]]
-# PART: sentiment140, ag_news or snli (self-consistency); phi; phi-texts, the same trained on sentiment140
-# and ag_news; phi-words, inserted words in sentiment140, with the labels of phi-texts; phi-esnli, inserted
-# words in esnli, with the labels of snli; all: these, in this order.
-# Parts can run beside each other, but phi-words goes behind phi-texts, and phi-esnli behind snli.
+# PART: sentiment140, ag_news or snli (self-consistency); phi, suggestions and inserted words in esnli and
+# social_iqa, with the labels of snli; phi-texts, suggestions beside sentiment140 and ag_news; phi-words, inserted
+# words in sentiment140, with the labels of phi-texts; phi-esnli, inserted words in esnli, with the labels of snli;
+# all: these, in this order.
+# Parts can run beside each other, but phi-words goes behind phi-texts, phi and phi-esnli behind snli.
 # DATA: "hub", or a folder with TASK/{train,test}.jsonl and instruct/train.jsonl (all, phi, phi-texts: such a folder).
 # MODEL: a Hub id or a folder. DIR: where the runs go.
-# --small is for a processor core: fewer examples and steps, in phi and phi-texts suggestions only, float32
+# --small is for a processor core: fewer examples and steps, in phi-texts suggestions only, float32
 # where the core has no bfloat16; there a style of a task takes two hours in one word and as long in any number.
 # Each stage goes on where it was when the script is run again; finished ones take seconds.
 set -euo pipefail
@@ -109,11 +110,51 @@ explanations() {
     "$bin/rl-faith" audit "$out/evaluate" --baseline predictions
 }
 
-phi() {
-    local runs=$out/$1 labels=$2 few task tasks=() tests=()
-    shift 2
-    for task in "$@"; do tasks+=("$recipes/tasks/$task.yaml"); done
-    for task in "$@" comve strategyqa; do tests+=("$recipes/tasks/$task.yaml"); done
+# What the paper trains on. Both can be decided once the model has SNLI's labels and 5,000 more of each. First told the
+# truth about suggestions and words, then rewarded for either kind alone, and each asked about both: across interventions.
+phi_questions() {
+    local runs=$out/phi banks=$recipes/interventions task kind tasks=() tests=() both=() few=()
+    for task in esnli social_iqa; do tasks+=("$recipes/tasks/$task.yaml"); done
+    for task in esnli social_iqa comve strategyqa; do tests+=("$recipes/tasks/$task.yaml"); done
+    if [ -n "$small" ]; then
+        few=(--interventions "$banks/few-suggestions.yaml" "$banks/few-words.yaml")
+        both=(--interventions "$banks/two-suggestions.yaml" "$banks/two-words.yaml")
+    fi
+    run sft phi-predictions --data "$data" --tasks "${tasks[@]}" \
+        --model_name_or_path "$out/snli/predictions" --output_dir "$runs/predictions" \
+        "${whole[@]}" $(less --examples_per_task 5000)
+    run build phi-build --data "$data" --tasks "${tasks[@]}" \
+        --model_name_or_path "$runs/predictions" --out "$runs/build" "${few[@]}" \
+        $(less --examples_per_task 200 --pool_per_cell 240)
+    # At 1e-4 and with half of these replays, decisions that the labels had taught were lost.
+    run sft phi-sft --tasks "${tasks[@]}" --model_name_or_path "$runs/predictions" \
+        --build "$runs/build" --output_dir "$runs/sft" "${whole[@]}" --learning_rate 5e-5 \
+        $(less --replay_predictions 850)
+    run build phi-build --data "$data" --tasks "${tasks[@]}" --model_name_or_path "$runs/sft" \
+        --out "$runs/pool" --mentions truthful --seed 1 "${few[@]}" \
+        $(less --examples_per_task 700 --pool_per_cell 800)
+    run sft phi-sft --tasks "${tasks[@]}" --model_name_or_path "$runs/sft" --build "$runs/pool" \
+        --output_dir "$runs/truthful" "${whole[@]}" $(less --replay_predictions 1600)
+    for kind in user_bias random_word; do
+        run grpo grpo-phi --tasks "${tasks[@]}" --model_name_or_path "$runs/truthful" \
+            --pool "$runs/pool" --output_dir "$runs/rl-$kind" --interventions "$kind" \
+            --replay_coef 2 --learning_rate 2e-4 \
+            $(less --held_out_examples 0 --eval_strategy no --eval_on_start false \
+                --per_device_train_batch_size 64 --num_generations 4 --max_steps 60 \
+                --max_completion_length 32)
+    done
+    run evaluate phi-evaluate --data "$data" --tasks "${tests[@]}" --out "$runs/evaluate" \
+        --models "predictions=$runs/predictions" "sft=$runs/sft" "truthful=$runs/truthful" \
+        "rl-suggestions=$runs/rl-user_bias" "rl-words=$runs/rl-random_word" "${both[@]}" \
+        $(less --max_new_tokens 32)
+    report "$runs/evaluate" truthful
+}
+
+# Suggestions beside tweets and titles, which the model can decide.
+phi_texts() {
+    local runs=$out/phi-texts labels=2000 few task tasks=() tests=()
+    for task in sentiment140 ag_news; do tasks+=("$recipes/tasks/$task.yaml"); done
+    for task in sentiment140 ag_news comve strategyqa; do tests+=("$recipes/tasks/$task.yaml"); done
     few=$(less --interventions "$recipes/interventions/few-suggestions.yaml")
     run sft phi-predictions --data "$data" --tasks "${tasks[@]}" --model_name_or_path "$model" \
         --output_dir "$runs/predictions" $(less --examples_per_task "$labels")
@@ -210,8 +251,8 @@ one_part() {
         sentiment140) self_consistency "$1" 3000 ;;
         ag_news) self_consistency "$1" 2000 ;;
         snli) self_consistency "$1" 5200 ;;
-        phi) phi "$1" 2500 esnli social_iqa ;;
-        phi-texts) phi "$1" 2000 sentiment140 ag_news ;;
+        phi) phi_questions ;;
+        phi-texts) phi_texts ;;
         phi-words) phi_words ;;
         phi-esnli) phi_esnli ;;
     esac
