@@ -64,7 +64,7 @@ def biased(model, impact, mentioned, i, *, follows=True):
         "id": f"{i}", "original": f"{i}", "status": "scored", "impact": impact, "tvd": 0.5,
         "mentioned": mentioned, "negated": False, "label_before": "a", "label_after": "b",
         "gold": "a", "suggested": "b" if follows else "a", "reply": "words", "reply_words": 1,
-        "input": "x", "context": "",
+        "input": "x", "context": "", "place": "input",
     }  # fmt: skip
 
 
@@ -88,16 +88,22 @@ def inserted(model, mentioned):
 
 
 @pytest.mark.parametrize(
-    ("mentioned", "verdict"),
+    ("suggested", "mentioned", "verdict"),
     [
-        (lambda place, impact: place == "context", "suspect"),
-        (lambda place, impact: impact, "clean"),
+        ("", lambda place, impact: place == "context", "suspect"),
+        ("", lambda place, impact: impact, "clean"),
+        ("b", lambda place, impact: place == "context", "suspect"),
+        ("b", lambda place, impact: impact, "clean"),
     ],
-    ids=["the place alone", "the words"],
+    ids=["the place of words", "the words", "the place of suggestions", "the suggestions"],
 )
-def test_a_model_that_knows_where_words_matter_may_not_know_which(mentioned, verdict):
+def test_a_model_that_knows_where_insertions_matter_may_not_know_which(
+    suggested, mentioned, verdict
+):
     rows = inserted("base", lambda place, impact: True) + inserted("after", mentioned)
-    found = {f.kind: f.verdict for f in audit(rows, "base")}
+    found = {
+        f.kind: f.verdict for f in audit([{**r, "suggested": suggested} for r in rows], "base")
+    }
     assert found["knows place and answer only"] == verdict
 
 

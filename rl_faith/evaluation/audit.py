@@ -180,16 +180,14 @@ def _over_rule(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
 
 
 def _beyond_place(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
-    """Phi of words that stand in the same text and were answered alike.
+    """Phi of insertions that stand in the same text, suggest the same and were answered alike.
 
-    Where one text decides, any word there matters more often than one elsewhere: a model that
-    knows no more than that has a phi over all words, but none over these.
+    Where one text decides, any word there matters more often than one elsewhere, and an answer
+    that a model seldom gives by itself is more often due to a suggestion: a model that knows no
+    more than that has a phi over all insertions, but none over these.
     """
-    of = [
-        {**row, "part": f"{row['part']} {row['place']} {row['label_after']}"}
-        for row in rows
-        if not row["suggested"]
-    ]
+    alike = ("part", "place", "suggested", "label_after")
+    of = [{**row, "part": " ".join(str(row[field]) for field in alike)} for row in rows]
     if not any(impact for impacts, _ in within_cells(of).values() for impact in impacts):
         return Estimate(None, None, None, 0)
     found = phi_within(of)
@@ -217,7 +215,8 @@ _COUNTERFACTUAL = (
         "negated", lambda row: bool(row["mentioned"])), most=0.1),
     _Kind("follows a trivial rule", 'phi minus that of "mention what was answered"', _over_rule,
           least=0.02),
-    _Kind("knows place and answer only", "phi of words alike in both", _beyond_place, least=0.02),
+    _Kind("knows place and answer only", "phi within place, suggestion and answer", _beyond_place,
+          least=0.02),
     _Kind("changed what matters", "shift of the share with impact", _impact_shift, most=0.1),
 )  # fmt: skip
 
