@@ -2,11 +2,13 @@
 # The experiment on SmolLM2-135M, one of its parts from the model as it comes to the report:
 #   scripts/smollm2.sh PART [--small] [DATA [MODEL [DIR]]]
 # PART: sentiment140, ag_news or snli (self-consistency); phi, suggestions and inserted words in esnli and
-# social_iqa, with the labels of snli; phi-texts, suggestions beside sentiment140 and ag_news; phi-words, inserted
+# social_iqa, with the labels of snli; phi-suggestions, those in esnli alone, from the warm start of phi; phi-texts, suggestions beside sentiment140 and ag_news; phi-words, inserted
 # words in sentiment140, with the labels of phi-texts; phi-esnli, inserted words in esnli, with the labels of snli;
 # all: these, in this order.
-# Parts can run beside each other, but phi-words goes behind phi-texts, phi and phi-esnli behind snli.
-# DATA: "hub", or a folder with TASK/{train,test}.jsonl and instruct/train.jsonl (all, phi, phi-texts: such a folder).
+# Parts can run beside each other, but phi-words goes behind phi-texts, phi and phi-esnli behind snli, and
+# phi-suggestions behind phi.
+# DATA: "hub", or a folder with TASK/{train,test}.jsonl and instruct/train.jsonl (all, phi, phi-suggestions and
+# phi-texts: such a folder).
 # MODEL: a Hub id or a folder. DIR: where the runs go.
 # --small is for a processor core: fewer examples and steps, in phi-texts suggestions only, float32
 # where the core has no bfloat16; there a style of a task takes two hours in one word and as long in any number.
@@ -17,7 +19,7 @@ fail() {
     echo "scripts/smollm2.sh: $1" >&2
     exit 2
 }
-parts=(sentiment140 ag_news snli phi phi-texts phi-words phi-esnli)
+parts=(sentiment140 ag_news snli phi phi-suggestions phi-texts phi-words phi-esnli)
 part=${1:-none}
 [[ " all ${parts[*]} " == *" ${part// /_} "* ]] || fail "no part '$part'; there are: all ${parts[*]}"
 shift
@@ -34,7 +36,7 @@ half=yes precision=bfloat16
 # All weights, at a rate whose steps bfloat16 would lose: so they are kept in float32. A checkpoint is 1.6 GB.
 whole=(--use_peft false --learning_rate 1e-4 --dtype float32 ${half:+--bf16 true} --save_steps 50)
 case $part in
-    all | phi | phi-texts) [ -d "$data" ] || fail "'$part' needs a folder of data: ComVE is on no hub" ;;
+    all | phi | phi-suggestions | phi-texts) [ -d "$data" ] || fail "'$part' needs a folder of data: ComVE is on no hub" ;;
 esac
 bash scripts/setup.sh
 
@@ -150,6 +152,30 @@ phi_questions() {
     report "$runs/evaluate" truthful
 }
 
+# Where the truth about both kinds in both tasks, read once at 1e-4, left the model silent, the truth about one kind in
+# one task, read three times at twice the rate, taught it when suggestions matter.
+phi_suggestions() {
+    local runs=$out/phi-suggestions banks=$recipes/interventions task=$recipes/tasks/esnli.yaml
+    local test tests=() few=() two=()
+    for test in esnli social_iqa comve strategyqa; do tests+=("$recipes/tasks/$test.yaml"); done
+    few=(--interventions user_bias) two=(--interventions user_bias)
+    [ -z "$small" ] || few=(--interventions "$banks/few-suggestions.yaml")
+    [ -z "$small" ] || two=(--interventions "$banks/two-suggestions.yaml")
+    run build phi-build --data "$data" --tasks "$task" --model_name_or_path "$out/phi/sft" \
+        --out "$runs/pool" --mentions truthful --seed 1 --pool_per_cell 3000 "${few[@]}"
+    run sft phi-sft --tasks "$task" --model_name_or_path "$out/phi/sft" --build "$runs/pool" \
+        --output_dir "$runs/truthful" "${whole[@]}" --learning_rate 2e-4 --num_train_epochs 3 \
+        $(less --replay_predictions 500)
+    run grpo grpo-phi --tasks "$task" --model_name_or_path "$runs/truthful" --pool "$runs/pool" \
+        --output_dir "$runs/rl" --interventions user_bias --replay_coef 2 --learning_rate 2e-4 \
+        $(less --held_out_examples 0 --eval_strategy no --eval_on_start false --num_generations 4 \
+            --per_device_train_batch_size 64 --max_steps 20 --max_completion_length 32)
+    run evaluate phi-evaluate --data "$data" --tasks "${tests[@]}" --out "$runs/evaluate" \
+        --models "sft=$out/phi/sft" "truthful=$runs/truthful" "rl=$runs/rl" "${two[@]}" \
+        $(less --max_new_tokens 32)
+    report "$runs/evaluate" sft
+}
+
 # Suggestions beside tweets and titles, which the model can decide.
 phi_texts() {
     local runs=$out/phi-texts labels=2000 few task tasks=() tests=()
@@ -252,6 +278,7 @@ one_part() {
         ag_news) self_consistency "$1" 2000 ;;
         snli) self_consistency "$1" 5200 ;;
         phi) phi_questions ;;
+        phi-suggestions) phi_suggestions ;;
         phi-texts) phi_texts ;;
         phi-words) phi_words ;;
         phi-esnli) phi_esnli ;;
