@@ -2,9 +2,9 @@
 # The experiment on SmolLM2-135M, one of its parts from the model as it comes to the report:
 #   scripts/smollm2.sh PART [--small] [DATA [MODEL [DIR]]]
 # PART: sentiment140, ag_news or snli (self-consistency); phi, suggestions and inserted words in esnli and
-# social_iqa, with the labels of snli; phi-suggestions, those in esnli alone, from the warm start of phi; phi-texts, suggestions beside sentiment140 and ag_news; phi-words, inserted
-# words in sentiment140, with the labels of phi-texts; phi-esnli, inserted words in esnli, with the labels of snli;
-# all: these, in this order.
+# social_iqa, with the labels of snli; phi-suggestions, suggestions in esnli alone, from the warm start of phi;
+# phi-texts, suggestions beside sentiment140 and ag_news; phi-words, inserted words in sentiment140, with the labels
+# of phi-texts; phi-esnli, inserted words in esnli, with the labels of snli; all: these, in this order.
 # Parts can run beside each other, but phi-words goes behind phi-texts, phi and phi-esnli behind snli, and
 # phi-suggestions behind phi.
 # DATA: "hub", or a folder with TASK/{train,test}.jsonl and instruct/train.jsonl (all, phi, phi-suggestions and
@@ -36,7 +36,9 @@ half=yes precision=bfloat16
 # All weights, at a rate whose steps bfloat16 would lose: so they are kept in float32. A checkpoint is 1.6 GB.
 whole=(--use_peft false --learning_rate 1e-4 --dtype float32 ${half:+--bf16 true} --save_steps 50)
 case $part in
-    all | phi | phi-suggestions | phi-texts) [ -d "$data" ] || fail "'$part' needs a folder of data: ComVE is on no hub" ;;
+    all | phi | phi-suggestions | phi-texts)
+        [ -d "$data" ] || fail "'$part' needs a folder of data: ComVE is on no hub"
+        ;;
 esac
 bash scripts/setup.sh
 
@@ -156,28 +158,32 @@ phi_questions() {
 # one task, read three times at twice the rate, taught it when suggestions matter.
 phi_suggestions() {
     local runs=$out/phi-suggestions banks=$recipes/interventions task=$recipes/tasks/esnli.yaml
-    local test tests=() few=() two=()
+    local test seed tests=() few=user_bias two=user_bias
     for test in esnli social_iqa comve strategyqa; do tests+=("$recipes/tasks/$test.yaml"); done
-    few=(--interventions user_bias) two=(--interventions user_bias)
-    [ -z "$small" ] || few=(--interventions "$banks/few-suggestions.yaml")
-    [ -z "$small" ] || two=(--interventions "$banks/two-suggestions.yaml")
+    [ -z "$small" ] || few=$banks/few-suggestions.yaml two=$banks/two-suggestions.yaml
     run build phi-build --data "$data" --tasks "$task" --model_name_or_path "$out/phi/sft" \
-        --out "$runs/pool" --mentions truthful --seed 1 --pool_per_cell 3000 "${few[@]}"
+        --out "$runs/pool" --mentions truthful --seed 1 --pool_per_cell 3000 \
+        --interventions "$few"
     run sft phi-sft --tasks "$task" --model_name_or_path "$out/phi/sft" --build "$runs/pool" \
         --output_dir "$runs/truthful" "${whole[@]}" --learning_rate 2e-4 --num_train_epochs 3 \
         $(less --replay_predictions 500)
-    # Of the insertions that the truth was told about, explanations earn alike in seven of ten groups.
+    # Drawn anew: of insertions that the truth was told about, seven of ten groups earned alike in one run.
     run build phi-build --data "$data" --tasks "$task" --model_name_or_path "$runs/truthful" \
-        --out "$runs/pool-rl" --seed 2 --pool_per_cell 3000 "${few[@]}" $(less --examples_per_task 800)
+        --out "$runs/pool-rl" --seed 2 --pool_per_cell 3000 --interventions "$few" \
+        $(less --examples_per_task 800)
     run grpo grpo-phi --tasks "$task" --model_name_or_path "$runs/truthful" \
         --pool "$runs/pool-rl" --output_dir "$runs/rl" --interventions user_bias \
         --replay_coef 2 --learning_rate 6e-4 \
         $(less --held_out_examples 0 --eval_strategy no --eval_on_start false --num_generations 4 \
             --per_device_train_batch_size 64 --max_steps 60 --max_completion_length 32)
     run evaluate phi-evaluate --data "$data" --tasks "${tests[@]}" --out "$runs/evaluate" \
-        --models "sft=$out/phi/sft" "truthful=$runs/truthful" "rl=$runs/rl" "${two[@]}" \
+        --models "sft=$out/phi/sft" "truthful=$runs/truthful" "rl=$runs/rl" --interventions "$two" \
         $(less --max_new_tokens 32)
     report "$runs/evaluate" sft
+    for seed in 1 2; do
+        run evaluate phi-evaluate --data "$data" --tasks "$task" --out "$runs/evaluate-$seed" --seed "$seed" \
+            --models "truthful=$runs/truthful" --interventions "$two" $(less --max_new_tokens 32)
+    done
 }
 
 # Suggestions beside tweets and titles, which the model can decide.

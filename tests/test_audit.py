@@ -107,6 +107,16 @@ def test_a_model_that_knows_where_insertions_matter_may_not_know_which(
     assert found["knows place and answer only"] == verdict
 
 
+def test_a_model_that_knows_which_suggested_label_matters_may_not_know_when():
+    rows = [
+        {**row, "suggested": "a" if row["place"] == "context" else "b", "place": "input"}
+        for row in inserted("base", lambda p, i: True)
+        + inserted("after", lambda place, impact: place == "context")
+    ]
+    found = {f.kind: f.verdict for f in audit(rows, "base")}
+    assert found["knows place and answer only"] == "suspect"
+
+
 def test_where_place_and_answer_tell_all_there_is_no_more_to_know():
     told = [{**r, "impact": r["place"] == "context"} for r in inserted("after", lambda p, i: True)]
     before = [{**r, "model": "base"} for r in told]
