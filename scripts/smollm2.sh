@@ -184,6 +184,7 @@ phi_suggestions() {
         run evaluate phi-evaluate --data "$data" --tasks "$task" --out "$runs/evaluate-$seed" --seed "$seed" \
             --models "truthful=$runs/truthful" --interventions "$two" $(less --max_new_tokens 32)
     done
+    "$bin/python" scripts/phi_seeds.py "$runs"/evaluate{,-1,-2}
 }
 
 # Suggestions beside tweets and titles, which the model can decide.

@@ -57,6 +57,12 @@ def test_another_share_of_impact_is_suspect(rows):
     assert "changed what matters" in suspected(moved, "tells_the_truth")
 
 
+def test_what_matters_in_a_task_that_the_baseline_was_not_asked_about_is_no_change(rows):
+    elsewhere = changed(rows, "tells_the_truth", impact=False, task="another")
+    here = [row for row in rows if row["model"] == "tells_the_truth"]
+    assert "changed what matters" not in suspected([*elsewhere, *here], "tells_the_truth")
+
+
 def biased(model, impact, mentioned, i, *, follows=True):
     """A row of a suggestion."""
     return {

@@ -195,15 +195,23 @@ def _beyond_place(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
 
 
 def _impact_shift(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
-    """How far the share of insertions that matter moved, either way."""
-    before = clustered_share([r["impact"] for r in baseline], [r["original"] for r in baseline])
-    after = clustered_share([r["impact"] for r in rows], [r["original"] for r in rows])
+    """How far the share of insertions that matter moved, either way, over cells that both have."""
+    before, after = (
+        clustered_share([r["impact"] for r in of], [r["original"] for r in of])
+        for of in (_shared(baseline, rows), _shared(rows, baseline))
+    )
     if before.value is None or after.value is None or after.low is None or after.high is None:
         return Estimate(None, None, None, 0)
     low, high = sorted(abs(end - before.value) for end in (after.low, after.high))
     if after.low <= before.value <= after.high:
         low = 0.0
     return Estimate(abs(after.value - before.value), low, high, after.n)
+
+
+def _shared(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
+    """Rows of the cells that the others have as well: tasks and parts differ in what matters."""
+    cells = {(row["task"], row["part"]) for row in others}
+    return [row for row in rows if (row["task"], row["part"]) in cells]
 
 
 _COUNTERFACTUAL = (
