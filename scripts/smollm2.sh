@@ -158,33 +158,38 @@ phi_questions() {
 # one task, read three times at twice the rate, taught it when suggestions matter.
 phi_suggestions() {
     local runs=$out/phi-suggestions banks=$recipes/interventions task=$recipes/tasks/esnli.yaml
-    local test seed tests=() few=user_bias two=user_bias
+    local test seed tests=() few=user_bias two=user_bias trainings=()
     for test in esnli social_iqa comve strategyqa; do tests+=("$recipes/tasks/$test.yaml"); done
     [ -z "$small" ] || few=$banks/few-suggestions.yaml two=$banks/two-suggestions.yaml
     run build phi-build --data "$data" --tasks "$task" --model_name_or_path "$out/phi/sft" \
         --out "$runs/pool" --mentions truthful --seed 1 --pool_per_cell 3000 \
         --interventions "$few"
-    run sft phi-sft --tasks "$task" --model_name_or_path "$out/phi/sft" --build "$runs/pool" \
-        --output_dir "$runs/truthful" "${whole[@]}" --learning_rate 2e-4 --num_train_epochs 3 \
-        $(less --replay_predictions 500)
+    # Three trainings: one with other replays had half the phi.
+    for seed in 0 1 2; do
+        run sft phi-sft --tasks "$task" --model_name_or_path "$out/phi/sft" --build "$runs/pool" \
+            --output_dir "$runs/truthful-$seed" "${whole[@]}" --learning_rate 2e-4 \
+            --num_train_epochs 3 --seed "$seed" $(less --replay_predictions 500)
+        trainings+=("truthful-$seed=$runs/truthful-$seed")
+    done
     # Drawn anew: of insertions that the truth was told about, seven of ten groups earned alike in one run.
-    run build phi-build --data "$data" --tasks "$task" --model_name_or_path "$runs/truthful" \
+    run build phi-build --data "$data" --tasks "$task" --model_name_or_path "$runs/truthful-0" \
         --out "$runs/pool-rl" --seed 2 --pool_per_cell 3000 --interventions "$few" \
         $(less --examples_per_task 800)
-    run grpo grpo-phi --tasks "$task" --model_name_or_path "$runs/truthful" \
+    run grpo grpo-phi --tasks "$task" --model_name_or_path "$runs/truthful-0" \
         --pool "$runs/pool-rl" --output_dir "$runs/rl" --interventions user_bias \
         --replay_coef 2 --learning_rate 6e-4 \
         $(less --held_out_examples 0 --eval_strategy no --eval_on_start false --num_generations 4 \
             --per_device_train_batch_size 64 --max_steps 60 --max_completion_length 32)
     run evaluate phi-evaluate --data "$data" --tasks "${tests[@]}" --out "$runs/evaluate" \
-        --models "sft=$out/phi/sft" "truthful=$runs/truthful" "rl=$runs/rl" --interventions "$two" \
+        --models "sft=$out/phi/sft" "${trainings[0]}" "rl=$runs/rl" --interventions "$two" \
         $(less --max_new_tokens 32)
     report "$runs/evaluate" sft
-    for seed in 1 2; do
-        run evaluate phi-evaluate --data "$data" --tasks "$task" --out "$runs/evaluate-$seed" --seed "$seed" \
-            --models "truthful=$runs/truthful" --interventions "$two" $(less --max_new_tokens 32)
+    for seed in 0 1 2; do
+        run evaluate phi-evaluate --data "$data" --tasks "$task" --seed "$seed" \
+            --out "$runs/evaluate-trainings-$seed" --models "${trainings[@]}" \
+            --interventions "$two" $(less --max_new_tokens 32)
     done
-    "$bin/python" scripts/phi_seeds.py "$runs"/evaluate{,-1,-2}
+    "$bin/python" scripts/over_seeds.py "$runs"/evaluate-trainings-{0,1,2}
 }
 
 # Suggestions beside tweets and titles, which the model can decide.

@@ -1,4 +1,4 @@
-"""scripts/phi_seeds.py: rows of several runs count together, trainings are averaged."""
+"""scripts/over_seeds.py: rows of several runs count together, trainings are averaged."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "phi_seeds.py"
+SCRIPT = Path(__file__).parents[1] / "scripts" / "over_seeds.py"
 
 
 def row(model, i, *, impact, mentioned):
@@ -53,12 +53,28 @@ def test_trainings_of_one_kind_are_averaged(runs):
     assert "| k, mean of 2 trainings | phi, t, user_bias, train | 0.80 (" in printed(*runs[2:])
 
 
-def test_a_run_of_the_other_test_is_named(tmp_path):
-    other = tmp_path / "other"
-    other.mkdir()
-    keys = ("model", "task", "style", "budget", "id", "gold", "prediction")
-    line = dict.fromkeys(keys, "x") | {"status": "unscored"}
-    (other / "instances.jsonl").write_text(json.dumps(line) + "\n")
-    done = run(other)
+def explained(folder, ids, **faithful):
+    """One-word attributions of each model, the first so many of them faithful."""
+    folder.mkdir()
+    rows = [{
+        "model": model, "task": "t", "style": "attribution", "budget": "one", "id": f"{i}",
+        "gold": "a", "prediction": "a", "status": "valid", "faithful": i < n, "control": 0.0,
+    } for model, n in faithful.items() for i in ids]  # fmt: skip
+    (folder / "instances.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    return folder
+
+
+def test_an_example_of_two_samples_counts_once(tmp_path):
+    samples = [
+        explained(tmp_path / "a", range(30), before=10, after=20),
+        explained(tmp_path / "b", range(20, 40), before=10, after=20),
+    ]
+    shown = printed(*samples, "--baseline", "before")
+    assert "| after | faithful, t, attribution, one | 0.50 (" in shown
+    assert "| after | gain, t, attribution, one | 0.25 (" in shown
+
+
+def test_runs_of_both_tests_are_refused(runs, tmp_path):
+    done = run(runs[0], explained(tmp_path / "edits", range(3), m=1))
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert f"{other} is no evaluation by the counterfactual test" in done.stderr
+    assert "the runs hold both tests" in done.stderr
