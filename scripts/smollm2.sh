@@ -155,7 +155,7 @@ phi_questions() {
 }
 
 # Where the truth about both kinds in both tasks, read once at 1e-4, left the model silent, the truth about one kind in
-# one task, read three times at twice the rate, taught it when suggestions matter.
+# one task, read three or four times, taught it when suggestions matter.
 phi_suggestions() {
     local runs=$out/phi-suggestions banks=$recipes/interventions task=$recipes/tasks/esnli.yaml
     local test seed tests=() few=user_bias two=user_bias trainings=()
@@ -171,6 +171,11 @@ phi_suggestions() {
             --num_train_epochs 3 --seed "$seed" $(less --replay_predictions 500)
         trainings+=("truthful-$seed=$runs/truthful-$seed")
     done
+    # At half the rate, read four times, decisions stay, for the same phi.
+    run sft phi-sft --tasks "$task" --model_name_or_path "$out/phi/sft" --build "$runs/pool" \
+        --output_dir "$runs/slow" "${whole[@]}" --num_train_epochs 4 \
+        $(less --replay_predictions 500)
+    trainings+=("slow=$runs/slow")
     # Drawn anew: of insertions that the truth was told about, seven of ten groups earned alike in one run.
     run build phi-build --data "$data" --tasks "$task" --model_name_or_path "$runs/truthful-0" \
         --out "$runs/pool-rl" --seed 2 --pool_per_cell 3000 --interventions "$few" \
