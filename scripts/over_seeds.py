@@ -5,8 +5,9 @@
 
 Rows of a model in several runs are taken together. Models named KIND-SEED are trainings of one
 kind: below them stands their mean, with the interval of Student's t over trainings. Other
-intervals are over texts. Of the self-consistency test: what a report says of each cell, gain and
-change of accuracy against the baseline (the first model, if none is named).
+intervals are over texts. Of the counterfactual test: phi, and the audit's figures; of the
+self-consistency test: what a report says of each cell. The baseline is the first model, if none
+is named.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from typing import Any
 from seed_means import kind_and_seed
 
 from rl_faith.errors import RunError
+from rl_faith.evaluation.audit import audit
 from rl_faith.evaluation.compare import choose
 from rl_faith.evaluation.phi_scores import phi_within, score
 from rl_faith.evaluation.reading import read_run
@@ -42,14 +44,16 @@ def read(runs: Sequence[Path]) -> list[Row]:
     return rows
 
 
-def of_insertions(rows: Sequence[Row]) -> dict[str, Figures]:
-    """Of each model, phi in each cell, and about the means of its cells over all of them."""
+def of_insertions(rows: Sequence[Row], baseline: str) -> dict[str, Figures]:
+    """Of each model, phi in each cell and about the means of its cells, and what the audit asks."""
     found: dict[str, Figures] = defaultdict(dict)
     for cell in score(rows):
         where = f"{cell.task}, {cell.intervention}, {cell.part}"
         found[cell.model][f"phi, {where}"] = cell.phi
     for model, figures in found.items():
         figures["phi within cells"] = phi_within(r for r in rows if r["model"] == model)
+    for finding in audit(rows, baseline):
+        found[finding.model][f"{finding.kind}: {finding.figure}"] = finding.estimate
     return found
 
 
@@ -106,7 +110,7 @@ def main() -> None:
         rows = read(given.runs)
         first = choose(given.baseline, [row["model"] for row in rows])
         phi = any("intervention" in row for row in rows)
-        found = of_insertions(rows) if phi else of_edits(rows, first)
+        found = of_insertions(rows, first) if phi else of_edits(rows, first)
     except RunError as error:
         sys.exit(str(error))
     sys.stdout.write("\n".join(table(found)) + "\n")

@@ -191,10 +191,10 @@ phi_suggestions() {
     report "$runs/evaluate" sft
     for seed in 0 1 2; do
         run evaluate phi-evaluate --data "$data" --tasks "$task" --seed "$seed" \
-            --out "$runs/evaluate-trainings-$seed" --models "${trainings[@]}" \
+            --out "$runs/evaluate-trainings-$seed" --models "sft=$out/phi/sft" "${trainings[@]}" \
             --interventions "$two" $(less --max_new_tokens 32)
     done
-    "$bin/python" scripts/over_seeds.py "$runs"/evaluate-trainings-{0,1,2}
+    "$bin/python" scripts/over_seeds.py "$runs"/evaluate-trainings-{0,1,2} --baseline sft
 }
 
 # Suggestions beside tweets and titles, which the model can decide.

@@ -15,7 +15,8 @@ def row(model, i, *, impact, mentioned):
         "model": model, "task": "t", "intervention": "user_bias", "part": "train", "id": f"{i}",
         "original": f"{i}", "gold": "a", "status": "scored", "impact": impact, "tvd": 0.5,
         "mentioned": mentioned, "negated": False, "label_before": "a", "label_after": "b",
-        "reply_words": 1,
+        "reply_words": 1, "reply": "words", "input": "x", "context": "", "place": "input",
+        "suggested": "b",
     }  # fmt: skip
 
 
@@ -47,6 +48,11 @@ def runs(tmp_path):
 
 def test_rows_of_one_model_in_several_runs_count_together(runs):
     assert "| m | phi, t, user_bias, train | 1.00 (1.00 to 1.00) | 80 |" in printed(*runs[:2])
+
+
+def test_decisions_are_held_to_the_baseline_over_all_runs(runs):
+    shown = printed(*runs[:3], "--baseline", "m")
+    assert "| k-1 | decisions drifted: share decided as the baseline does | 1.00 (" in shown
 
 
 def test_trainings_of_one_kind_are_averaged(runs):
