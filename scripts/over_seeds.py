@@ -53,7 +53,8 @@ def of_insertions(rows: Sequence[Row], baseline: str) -> dict[str, Figures]:
     for model, figures in found.items():
         figures["phi within cells"] = phi_within(r for r in rows if r["model"] == model)
     for finding in audit(rows, baseline):
-        found[finding.model][f"{finding.kind}: {finding.figure}"] = finding.estimate
+        name = f"{finding.kind}: {finding.figure} ({finding.limit})"
+        found[finding.model][name] = finding.estimate
     return found
 
 
@@ -94,10 +95,11 @@ def table(found: Mapping[str, Figures]) -> Iterator[str]:
 
 
 def line(model: str, name: str, estimate: Any) -> str:
-    """A line of the table; an undefined phi counts as 0."""
+    """A line of the table; "!" behind a phi of 0 that is not defined."""
+    mark = "!" if getattr(estimate, "degenerate", False) else ""
     low, high = estimate.low, estimate.high
     interval = "" if low is None or high is None else f" ({low:.2f} to {high:.2f})"
-    return f"| {model} | {name} | {estimate.value:.2f}{interval} | {estimate.n} |"
+    return f"| {model} | {name} | {estimate.value:.2f}{mark}{interval} | {estimate.n} |"
 
 
 def main() -> None:
