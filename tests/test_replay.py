@@ -52,6 +52,22 @@ def test_labels_of_several_tokens_count_whole(trainer):
     assert together.item() == pytest.approx(sum(alone) / 3, abs=1e-4)
 
 
+def test_no_token_attends_to_nothing(trainer):
+    """Gradients of such attention are not numbers on a GPU: padding stands behind the rows."""
+    question, _ = trainer.replay.draw(1)[0]
+    drawn = [(question, label) for label in ("Positive", "Negative Negative Positive")]
+    chat, seen = trainer.replay.chat, []
+    hook = trainer.model.register_forward_pre_hook(
+        lambda _, args, told: seen.append(told), with_kwargs=True
+    )
+    Replay(lambda n: drawn, chat, 2, 1.0).loss(trainer.model)
+    hook.remove()
+    (told,) = seen
+    (prompt,) = chat.ids([chat.text(question.conversation)])
+    assert "attention_mask" not in told
+    assert [tuple(row[: len(prompt)]) for row in told["input_ids"].tolist()] == [prompt, prompt]
+
+
 def test_labels_are_drawn_as_the_policy_first_gave_them(prompts):
     key = next(iter(prompts._initial))
     logprobs = {"Positive": -0.3567, "Negative": -1.2040}  # 0.7 and 0.3

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from accelerate.utils import extract_model_from_parallel
 from torch.nn.functional import cross_entropy
 
 from rl_faith.policies.chat import Chat
 from rl_faith.policies.scoring import Ids
 from rl_faith.questions import Question
-from rl_faith.training.sharing import IGNORED
+from rl_faith.training.sharing import IGNORED, language_model, reading_at
 
 
 @dataclass(frozen=True)
@@ -44,16 +45,20 @@ class Replay:
 
 
 def _surprise(model: Any, prompts: Sequence[Ids], replies: Sequence[Ids]) -> torch.Tensor:
-    """Mean over the prompts of -log p(reply | prompt), padded on the left."""
+    """Mean over the prompts of -log p(reply | prompt).
+
+    Padded on the right, where nothing sees the padding. On the left it would see nothing itself,
+    and gradients of attention to nothing are, at some lengths on a GPU, not numbers.
+    """
     rows = [prompt + reply for prompt, reply in zip(prompts, replies, strict=True)]
     width, last = max(map(len, rows)), max(map(len, replies))
-    ids = torch.tensor([(0,) * (width - len(row)) + row for row in rows]).to(model.device)
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows]).to(ids.device)
-    wanted = torch.tensor([(IGNORED,) * (last - len(reply)) + reply for reply in replies])
-    positions = (mask.cumsum(1) - 1).clamp(min=0)
-    logits = model(
-        input_ids=ids, attention_mask=mask, position_ids=positions, logits_to_keep=last + 1
-    ).logits[:, :-1]
+    ids = torch.tensor([row + (0,) * (width - len(row)) for row in rows]).to(model.device)
+    wanted = torch.tensor([reply + (IGNORED,) * (last - len(reply)) for reply in replies])
+    # From each token the next one is predicted: the first of a reply from the prompt's last.
+    starts = torch.tensor([len(prompt) - 1 for prompt in prompts])
+    places = (starts[:, None] + torch.arange(last)).clamp(max=width - 1).to(ids.device)
+    with reading_at(language_model(extract_model_from_parallel(model)), places):
+        logits = model(input_ids=ids, use_cache=False).logits
     total = cross_entropy(
         logits.flatten(0, 1).float(), wanted.flatten().to(ids.device), reduction="sum"
     )
