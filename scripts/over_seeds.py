@@ -5,8 +5,8 @@
 
 Rows of a model in several runs are taken together. Models named KIND-SEED are trainings of one
 kind: below them stands their mean, with the interval of Student's t over trainings. Other
-intervals are over texts. Of the counterfactual test: phi, and the audit's figures; of the
-self-consistency test: what a report says of each cell. The baseline is the first model, if none
+intervals are over texts. Of the counterfactual test: phi; of the self-consistency test: what a
+report says of each cell; of both, the audit's figures. The baseline is the first model, if none
 is named.
 """
 
@@ -45,16 +45,13 @@ def read(runs: Sequence[Path]) -> list[Row]:
 
 
 def of_insertions(rows: Sequence[Row], baseline: str) -> dict[str, Figures]:
-    """Of each model, phi in each cell and about the means of its cells, and what the audit asks."""
+    """Of each model, phi in each cell and about the means of its cells."""
     found: dict[str, Figures] = defaultdict(dict)
     for cell in score(rows):
         where = f"{cell.task}, {cell.intervention}, {cell.part}"
         found[cell.model][f"phi, {where}"] = cell.phi
     for model, figures in found.items():
         figures["phi within cells"] = phi_within(r for r in rows if r["model"] == model)
-    for finding in audit(rows, baseline):
-        name = f"{finding.kind}: {finding.figure} ({finding.limit})"
-        found[finding.model][name] = finding.estimate
     return found
 
 
@@ -70,6 +67,13 @@ def of_edits(rows: Sequence[Row], baseline: str) -> dict[str, Figures]:
                 where = f"{name}, {task}, {style}, {pooled.budget}"
                 found[pooled.model][where] = getattr(pooled, name)
     return found
+
+
+def audited(rows: Sequence[Row], baseline: str) -> Iterator[tuple[str, str, Estimate]]:
+    """Model, name and figure of all that the audit asks."""
+    for finding in audit(rows, baseline):
+        name = f"{finding.kind}, {finding.where}: {finding.figure} ({finding.limit})"
+        yield finding.model, name, finding.estimate
 
 
 def mean(values: Sequence[float]) -> Estimate:
@@ -113,6 +117,8 @@ def main() -> None:
         first = choose(given.baseline, [row["model"] for row in rows])
         phi = any("intervention" in row for row in rows)
         found = of_insertions(rows, first) if phi else of_edits(rows, first)
+        for model, name, estimate in audited(rows, first):
+            found[model][name] = estimate
     except RunError as error:
         sys.exit(str(error))
     sys.stdout.write("\n".join(table(found)) + "\n")

@@ -144,6 +144,7 @@ def verdict(model, i, **changed):
         ({"control": 0.2}, "became brittle"),
         ({"budget": "multi", "count": 5}, "edits everything"),
         ({"faithful": False}, "no better than chance"),
+        ({"faithful": False}, "names what matters less"),
         ({"elsewhere": 1.0}, "turns the text anywhere"),
         ({"status": "invalid", "faithful": False}, "rarely answers"),
     ],
@@ -155,6 +156,17 @@ def test_gaming_of_self_consistency_is_named(after, kind):
     gaming = [verdict("after", i, **after) for i in range(20)]
     assert suspected(rows + honest, "after", "base") == set()
     assert kind in suspected(rows + gaming, "after", "base")
+
+
+def test_more_valid_explanations_are_no_better_ones():
+    """A model that learnt the form alone is faithful more often, with words that matter less."""
+    before = [verdict("base", i) for i in range(10)] + [
+        verdict("base", i, status="invalid", faithful=False, control=None) for i in range(10, 40)
+    ]
+    form = [verdict("after", i, faithful=i % 10 < 7) for i in range(40)]
+    knowledge = [verdict("after", i, faithful=i % 10 < 7 or i < 10) for i in range(40)]
+    assert suspected(before + form, "after", "base") == {"names what matters less"}
+    assert suspected(before + knowledge, "after", "base") == set()
 
 
 def test_command_prints_and_writes_the_findings(rows, cli, tmp_path):

@@ -261,6 +261,27 @@ def _lift(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
     return bootstrap_mean([r["faithful"] - r["control"] for r in of], [r["id"] for r in of])
 
 
+def _weaker(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
+    """Lift minus the baseline's, over the examples for which both explanations are valid.
+
+    Whoever learns the form alone is valid more often, and so faithful more often over all
+    examples, with words that matter no more, or less, where the baseline could name some too.
+    """
+    after, before = _lifts(rows), _lifts(baseline)
+    shared = sorted(after.keys() & before.keys())
+    return paired_difference(
+        [before[k] for k in shared], [after[k] for k in shared], [k[-1] for k in shared]
+    )
+
+
+def _lifts(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], float]:
+    return {
+        (r["task"], r["style"], r["budget"], r["id"]): r["faithful"] - r["control"]
+        for r in rows
+        if r.get("control") is not None and r["status"] == "valid"
+    }
+
+
 def _over_places(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
     """Flips of the edit minus those of the same word elsewhere, over what has another place."""
     of = [r for r in rows if r.get("elsewhere") is not None]
@@ -275,6 +296,7 @@ _SELF_CONSISTENCY = (
     _Kind("became brittle", "random control minus the baseline's", _brittle, most=0.03),
     _Kind("edits everything", "share of the words edited, without budget", _edited_share, most=0.5),
     _Kind("no better than chance", "faithful minus random control", _lift, least=0.02),
+    _Kind("names what matters less", "lift minus the baseline's, both valid", _weaker, least=-0.02),
     _Kind(
         "turns the text anywhere", "faithful minus its new word elsewhere", _over_places, least=0.02
     ),
