@@ -33,6 +33,9 @@ recipes=recipes/smollm2-135m bin=.venv/bin
 # Arithmetic is in bfloat16, of which not every processor core is capable; one that is trains more than twice as fast.
 half=yes precision=bfloat16
 [ -z "$small" ] || grep -qsE 'avx512_bf16|amx_bf16' /proc/cpuinfo || half= precision=float32
+# A GPU writes as many replies at once as there are, a processor few; what a kill loses is one chunk.
+chunk=()
+[ -n "$small" ] || chunk=(--chunk 250)
 # All weights, at a rate whose steps bfloat16 would lose: so they are kept in float32. A checkpoint is 1.6 GB.
 whole=(--use_peft false --learning_rate 1e-4 --dtype float32 ${half:+--bf16 true} --save_steps 50)
 case $part in
@@ -48,7 +51,10 @@ run() {
     local stage=$1 recipe=$2
     shift 2
     case $stage in
-        build | evaluate) "$bin/rl-faith" "$stage" --config "$recipes/$recipe.yaml" --dtype "$precision" "$@" ;;
+        build | evaluate)
+            "$bin/rl-faith" "$stage" --config "$recipes/$recipe.yaml" --dtype "$precision" \
+                "${chunk[@]}" "$@"
+            ;;
         *) "$bin/accelerate" launch ${small:+--cpu} -m "rl_faith.training.$stage" \
             --config "$recipes/$recipe.yaml" --dtype "$precision" "$@" ;;
     esac
@@ -171,11 +177,13 @@ phi_suggestions() {
             --num_train_epochs 3 --seed "$seed" $(less --replay_predictions 500)
         trainings+=("truthful-$seed=$runs/truthful-$seed")
     done
-    # At half the rate, read four times, decisions stay, for the same phi.
-    run sft phi-sft --tasks "$task" --model_name_or_path "$out/phi/sft" --build "$runs/pool" \
-        --output_dir "$runs/slow" "${whole[@]}" --num_train_epochs 4 \
-        $(less --replay_predictions 500)
-    trainings+=("slow=$runs/slow")
+    # At half the rate, read four times, more decisions stay, for the same phi.
+    for seed in 0 1 2; do
+        run sft phi-sft --tasks "$task" --model_name_or_path "$out/phi/sft" --build "$runs/pool" \
+            --output_dir "$runs/slow-$seed" "${whole[@]}" --num_train_epochs 4 --seed "$seed" \
+            $(less --replay_predictions 500)
+        trainings+=("slow-$seed=$runs/slow-$seed")
+    done
     # Drawn anew: of insertions that the truth was told about, seven of ten groups earned alike in one run.
     run build phi-build --data "$data" --tasks "$task" --model_name_or_path "$runs/truthful-0" \
         --out "$runs/pool-rl" --seed 2 --pool_per_cell 3000 --interventions "$few" \
