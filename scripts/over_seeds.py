@@ -6,8 +6,8 @@
 Rows of a model in several runs are taken together. Models named KIND-SEED are trainings of one
 kind: below them stands their mean, with the interval of Student's t over trainings. Other
 intervals are over texts. Of the counterfactual test: phi; of the self-consistency test: what a
-report says of each cell; of both, the audit's figures. The baseline is the first model, if none
-is named.
+report says of each cell, and McNemar's p of its gains; of both, the audit's figures. The baseline
+is the first model, if none is named.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from seed_means import kind_and_seed
 
 from rl_faith.errors import RunError
 from rl_faith.evaluation.audit import audit
-from rl_faith.evaluation.compare import choose
+from rl_faith.evaluation.compare import choose, compare_rows
 from rl_faith.evaluation.phi_scores import phi_within, score
 from rl_faith.evaluation.reading import read_run
 from rl_faith.report.pooled import pool
@@ -106,8 +106,18 @@ def line(model: str, name: str, estimate: Any) -> str:
     return f"| {model} | {name} | {estimate.value:.2f}{mark}{interval} | {estimate.n} |"
 
 
+def tested(rows: Sequence[Row], baseline: str) -> Iterator[str]:
+    """Exact McNemar p of every gain, an example counted once, and by Holm over all of them."""
+    once = {(r["model"], r["task"], r["style"], r["budget"], r["id"]): r for r in rows}
+    yield f"\n| against {baseline} | cell | gain | p | by Holm | n |\n|---|---|---|---|---|---|"
+    for row in compare_rows(list(once.values()), baseline).rows:
+        cell = f"{row.task}, {row.style}, {row.budget}"
+        gain = f"{row.difference.value:+.2f} | {row.p:.2g} | {row.p_holm:.2g}"
+        yield f"| {row.model} | {cell} | {gain} | {row.n} |"
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("runs", type=Path, nargs="+", help="folders that rl-faith evaluate wrote")
     parser.add_argument("--baseline", help="the model before training")
@@ -119,9 +129,10 @@ def main() -> None:
         found = of_insertions(rows, first) if phi else of_edits(rows, first)
         for model, name, estimate in audited(rows, first):
             found[model][name] = estimate
+        lines = [*table(found), *([] if phi else tested(rows, first))]
     except RunError as error:
         sys.exit(str(error))
-    sys.stdout.write("\n".join(table(found)) + "\n")
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -22,8 +22,11 @@ FIGURES = ("faithful_all", "lift", "valid", "random_control", "ceiling", "accura
 
 
 def kind_and_seed(model: str) -> tuple[str, str]:
-    """Split "sft-rl-2" into kind and seed; a model without seed stands for every one."""
-    match = re.fullmatch(r"(.+)-(\d+)", model)
+    """Split "sft-rl-2" into kind and seed; a model without seed stands for every one.
+
+    The 4 of "sft-rl-6e-4" is part of a rate and no seed.
+    """
+    match = re.fullmatch(r"(.+)(?<!\de)-(\d+)", model)
     return (match[1], match[2]) if match else (model, "")
 
 

@@ -87,6 +87,21 @@ def test_an_example_of_two_samples_counts_once(tmp_path):
     assert "| after | gain, t, attribution, one | 0.25 (" in shown
 
 
+def test_gains_over_all_samples_are_tested_together(tmp_path):
+    """Ten examples gained and none lost: p = 2 / 2^10."""
+    samples = [
+        explained(tmp_path / "a", range(30), before=10, after=20),
+        explained(tmp_path / "b", range(20, 40), before=10, after=20),
+    ]
+    shown = printed(*samples, "--baseline", "before")
+    assert "| after | t, attribution, one | +0.25 | 0.002 | 0.002 | 40 |" in shown
+
+
+def test_the_rate_in_a_name_is_no_seed(tmp_path):
+    shown = printed(explained(tmp_path / "a", range(10), **{"rl-6e-4": 1, "rl-6e-5": 2}))
+    assert "mean of" not in shown
+
+
 def test_runs_of_both_tests_are_refused(runs, tmp_path):
     done = run(runs[0], explained(tmp_path / "edits", range(3), m=1))
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
