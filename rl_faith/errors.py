@@ -38,6 +38,10 @@ class RunError(RLFaithError):
     """A run directory belongs to another recipe, is incomplete, or cannot be written."""
 
 
+class TrainingError(RLFaithError):
+    """A training lost its model."""
+
+
 @contextmanager
 def exit_on_error() -> Iterator[None]:
     """End the program with a sentence: with 2 on a user's error, 130 on Ctrl-C, 143 on SIGTERM.

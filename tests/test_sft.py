@@ -14,7 +14,7 @@ import yaml
 from conftest import Fork, sft_overrides
 from trl import SFTConfig, SFTTrainer
 
-from rl_faith.errors import DataError
+from rl_faith.errors import DataError, TrainingError
 from rl_faith.policies.chat import Chat
 from rl_faith.policies.loading import load_model, load_tokenizer
 from rl_faith.questions import Message
@@ -172,6 +172,11 @@ def test_folder_of_another_recipe_is_refused(built, stopped, sft):
     refused = sft(*arguments(built, stopped, "--learning_rate", "1e-4"))
     assert refused.code == 2
     assert "another recipe: learning_rate was 0.005, is 0.0001 now" in refused.error
+
+
+def test_training_that_has_lost_its_weights_ends(built, tmp_path):
+    with pytest.raises(TrainingError, match=r"gradients is nan at step \d.* lower learning_rate"):
+        trained(built, tmp_path, "--learning_rate", 1e30, "--max_steps", 6, "--logging_steps", 1)
 
 
 # What is left

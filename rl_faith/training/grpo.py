@@ -29,6 +29,7 @@ from rl_faith.training.arguments import load_training_model, parse_training
 from rl_faith.training.carded import finish
 from rl_faith.training.checkpoints import SealedCheckpoints, train_on
 from rl_faith.training.disclosure_panel import DisclosurePanel
+from rl_faith.training.finite import FiniteGradients
 from rl_faith.training.insertion_data import insertion_rows, pool_tasks
 from rl_faith.training.panel import Panel, VerdictPanel
 from rl_faith.training.prefixes import check_trees
@@ -84,6 +85,7 @@ def make_trainer(
         replay=_replay(recipe, prompts, tokenizer),
     )
     trainer.add_callback(Decisions(prompts, trainer, recipe.refresh_steps))
+    trainer.add_callback(FiniteGradients())
     trainer.add_callback(SealedCheckpoints(args))
     return trainer
 

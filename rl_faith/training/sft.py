@@ -23,6 +23,7 @@ from rl_faith.training.arguments import load_training_model, parse_training
 from rl_faith.training.carded import CardedSFTTrainer, finish
 from rl_faith.training.checkpoints import SealedCheckpoints, train_on
 from rl_faith.training.data import fitting, training_pairs
+from rl_faith.training.finite import FiniteGradients
 from rl_faith.training.prefixes import check_trees, collate, read_trees
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def make_trainer(recipe: SFTRecipe, args: SFTConfig, model_args: ModelConfig) ->
         data_collator=collate if recipe.share_prompts else None,
         processing_class=tokenizer,
         peft_config=get_peft_config(model_args),
-        callbacks=[SealedCheckpoints(args)],
+        callbacks=[FiniteGradients(), SealedCheckpoints(args)],
     )
     if recipe.share_prompts:
         read_trees(trainer.model, model.dtype)
