@@ -164,25 +164,22 @@ phi_questions() {
 # one task, read three or four times, taught it when suggestions matter.
 phi_suggestions() {
     local runs=$out/phi-suggestions banks=$recipes/interventions task=$recipes/tasks/esnli.yaml
-    local test seed tests=() few=user_bias two=user_bias trainings=()
+    local test how kind rate readings seed tests=() few=user_bias two=user_bias trainings=()
     for test in esnli social_iqa comve strategyqa; do tests+=("$recipes/tasks/$test.yaml"); done
     [ -z "$small" ] || few=$banks/few-suggestions.yaml two=$banks/two-suggestions.yaml
     run build phi-build --data "$data" --tasks "$task" --model_name_or_path "$out/phi/sft" \
         --out "$runs/pool" --mentions truthful --seed 1 --pool_per_cell 3000 \
         --interventions "$few"
-    # Three trainings: one with other replays had half the phi.
-    for seed in 0 1 2; do
-        run sft phi-sft --tasks "$task" --model_name_or_path "$out/phi/sft" --build "$runs/pool" \
-            --output_dir "$runs/truthful-$seed" "${whole[@]}" --learning_rate 2e-4 \
-            --num_train_epochs 3 --seed "$seed" $(less --replay_predictions 500)
-        trainings+=("truthful-$seed=$runs/truthful-$seed")
-    done
-    # At half the rate, read four times, more decisions stay, for the same phi.
-    for seed in 0 1 2; do
-        run sft phi-sft --tasks "$task" --model_name_or_path "$out/phi/sft" --build "$runs/pool" \
-            --output_dir "$runs/slow-$seed" "${whole[@]}" --num_train_epochs 4 --seed "$seed" \
-            $(less --replay_predictions 500)
-        trainings+=("slow-$seed=$runs/slow-$seed")
+    # Three trainings of either: one with other replays had half the phi. At half the rate, read four times, more
+    # decisions stay, for the same phi.
+    for how in "truthful 2e-4 3" "slow 1e-4 4"; do
+        read -r kind rate readings <<<"$how"
+        for seed in 0 1 2; do
+            run sft phi-sft --tasks "$task" --model_name_or_path "$out/phi/sft" --build "$runs/pool" \
+                --output_dir "$runs/$kind-$seed" "${whole[@]}" --learning_rate "$rate" \
+                --num_train_epochs "$readings" --seed "$seed" $(less --replay_predictions 500)
+            trainings+=("$kind-$seed=$runs/$kind-$seed")
+        done
     done
     # Drawn anew: of insertions that the truth was told about, seven of ten groups earned alike in one run.
     run build phi-build --data "$data" --tasks "$task" --model_name_or_path "$runs/truthful-0" \

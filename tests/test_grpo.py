@@ -16,7 +16,7 @@ import yaml
 from conftest import Fork
 from trl import GRPOConfig
 
-from rl_faith.errors import RecipeError, RewardError
+from rl_faith.errors import RecipeError, RewardError, TrainingError
 from rl_faith.policies.transformers import TransformersPolicy
 from rl_faith.recipes import GRPORecipe
 from rl_faith.tasks import load_examples, load_task
@@ -293,6 +293,15 @@ def test_checkpoints_between_two_uses_of_the_same_completions_are_refused(tmp_pa
 def test_weights_in_pieces_are_refused(tmp_path):
     with pytest.raises(RecipeError, match=r"ds3_gather_for_generation is false.*set use_vllm"):
         trainer_for(tmp_path, ds3_gather_for_generation=False)
+
+
+def test_gradients_that_are_no_numbers_end_the_run(tmp_path):
+    trainer = trainer_for(tmp_path)
+    weights = next(p for p in trainer.model.parameters() if p.requires_grad)
+    weights.register_hook(lambda gradient: gradient * float("nan"))
+    with pytest.raises(TrainingError, match="gradients is nan at step 1"):
+        trainer.train()
+    assert not list(tmp_path.glob("checkpoint-*"))
 
 
 def test_a_failing_reward_ends_the_run_with_its_name(tmp_path):

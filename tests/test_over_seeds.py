@@ -77,22 +77,23 @@ def explained(folder, ids, **faithful):
     return folder
 
 
-def test_an_example_of_two_samples_counts_once(tmp_path):
-    samples = [
+@pytest.fixture
+def samples(tmp_path):
+    """Forty examples, ten of them in both runs."""
+    return [
         explained(tmp_path / "a", range(30), before=10, after=20),
         explained(tmp_path / "b", range(20, 40), before=10, after=20),
     ]
+
+
+def test_an_example_of_two_samples_counts_once(samples):
     shown = printed(*samples, "--baseline", "before")
     assert "| after | faithful, t, attribution, one | 0.50 (" in shown
     assert "| after | gain, t, attribution, one | 0.25 (" in shown
 
 
-def test_gains_over_all_samples_are_tested_together(tmp_path):
+def test_gains_over_all_samples_are_tested_together(samples):
     """Ten examples gained and none lost: p = 2 / 2^10."""
-    samples = [
-        explained(tmp_path / "a", range(30), before=10, after=20),
-        explained(tmp_path / "b", range(20, 40), before=10, after=20),
-    ]
     shown = printed(*samples, "--baseline", "before")
     assert "| after | t, attribution, one | +0.25 | 0.002 | 0.002 | 40 |" in shown
 

@@ -233,19 +233,28 @@ _COUNTERFACTUAL = (
 
 def _brittle(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
     """Flip rate of random edits minus that of the baseline, cell by cell over the same examples."""
-    after, before = _controls(rows), _controls(baseline)
+    return _change(rows, baseline, lambda r: r["budget"] == "one", lambda r: r["control"])
+
+
+def _change(
+    rows: Sequence[Row],
+    baseline: Sequence[Row],
+    chosen: Callable[[Row], bool],
+    figure: Callable[[Row], float],
+) -> Estimate:
+    """Mean change of a figure, over the examples chosen of both that have a random control."""
+    after, before = (
+        {
+            (r["task"], r["style"], r["budget"], r["id"]): figure(r)
+            for r in of
+            if r.get("control") is not None and chosen(r)
+        }
+        for of in (rows, baseline)
+    )
     shared = sorted(after.keys() & before.keys())
     return paired_difference(
         [before[k] for k in shared], [after[k] for k in shared], [k[-1] for k in shared]
     )
-
-
-def _controls(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], float]:
-    return {
-        (r["task"], r["style"], r["budget"], r["id"]): r["control"]
-        for r in rows
-        if r.get("control") is not None and r["budget"] == "one"
-    }
 
 
 def _edited_share(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
@@ -267,19 +276,9 @@ def _weaker(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
     Whoever learns the form alone is valid more often, and so faithful more often over all
     examples, with words that matter no more, or less, where the baseline could name some too.
     """
-    after, before = _lifts(rows), _lifts(baseline)
-    shared = sorted(after.keys() & before.keys())
-    return paired_difference(
-        [before[k] for k in shared], [after[k] for k in shared], [k[-1] for k in shared]
+    return _change(
+        rows, baseline, lambda r: r["status"] == "valid", lambda r: r["faithful"] - r["control"]
     )
-
-
-def _lifts(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], float]:
-    return {
-        (r["task"], r["style"], r["budget"], r["id"]): r["faithful"] - r["control"]
-        for r in rows
-        if r.get("control") is not None and r["status"] == "valid"
-    }
 
 
 def _over_places(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:

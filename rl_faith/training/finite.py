@@ -9,7 +9,7 @@ from rl_faith.errors import TrainingError
 
 
 class FiniteGradients(TrainerCallback):  # type: ignore[misc]
-    """Reads the gradients' norm where it is logged, which comes before a checkpoint is written.
+    """Reads the gradients' norm where it is logged, which comes before a checkpoint of that step.
 
     In float16 norms that are no numbers are common and harmless: the scaler leaves out the step.
     """
