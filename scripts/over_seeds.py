@@ -114,12 +114,13 @@ def line(model: str, name: str, estimate: Any) -> str:
 
 
 def tested(rows: Sequence[Row], baseline: str) -> Iterator[str]:
-    """Exact McNemar p of every gain, and by Holm over all of them."""
-    yield f"\n| against {baseline} | cell | gain | p | by Holm | n |\n|---|---|---|---|---|---|"
+    """Every gain, what of it is content, exact McNemar p, and by Holm over all of them."""
+    head = ("cell", "gain", "content", "p", "by Holm", "n")
+    yield f"\n| against {baseline} | {' | '.join(head)} |\n{'|---' * (len(head) + 1)}|"
     for row in compare_rows(rows, baseline).rows:
         cell = f"{row.task}, {row.style}, {row.budget}"
-        gain = f"{row.difference.value:+.2f} | {row.p:.2g} | {row.p_holm:.2g}"
-        yield f"| {row.model} | {cell} | {gain} | {row.n} |"
+        gain = f"{row.difference.value:+z.2f} | {row.origin.content.value:+z.2f}"
+        yield f"| {row.model} | {cell} | {gain} | {row.p:.2g} | {row.p_holm:.2g} | {row.n} |"
 
 
 def main() -> None:

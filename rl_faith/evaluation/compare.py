@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rl_faith.errors import RunError
+from rl_faith.evaluation.origin import Origin, trace
 from rl_faith.evaluation.reading import read_runs
 from rl_faith.evaluation.scores import Cell, CellKey, Row, by_cell, is_scored, score_cell
 from rl_faith.stats import Estimate, holm, mcnemar, paired_difference, share
@@ -32,6 +33,7 @@ class Difference:
         difference: `faithful_all` minus `baseline_faithful_all`, paired bootstrap interval.
         p: Exact two-sided McNemar test of "no difference".
         p_holm: `p` corrected (Holm) over every row of the comparison.
+        origin: `difference` by where it comes from, valid replies or better ones.
         accuracy_difference: Accuracy of the model minus that of the baseline, paired as well.
         same_top_word: Share of the paired examples, of those of which every word was erased for
             both models, that both are driven by the same word in.
@@ -48,6 +50,7 @@ class Difference:
     difference: Estimate
     p: float
     p_holm: float
+    origin: Origin
     accuracy_difference: Estimate
     same_top_word: Estimate
 
@@ -173,6 +176,7 @@ def _difference(baseline: str, key: CellKey, pairs: Sequence[tuple[Row, Row]]) -
         difference=paired_difference(before, after),
         p=p,
         p_holm=p,
+        origin=trace(pairs),
         accuracy_difference=paired_difference(right, right_after),
         same_top_word=share([s for a, b in pairs if (s := same_top_word(a, b)) is not None]),
     )

@@ -59,7 +59,9 @@ def notes(comparison: Comparison) -> list[str]:
     if comparison.rows:
         lines.append(
             "Differences are over the examples that both models have scored: paired 95% bootstrap "
-            f"interval, exact McNemar p, Holm correction over all {len(comparison.rows)} rows."
+            f"interval, exact McNemar p, Holm correction over all {len(comparison.rows)} rows. "
+            "content: what of the difference comes from examples for which both explanations are "
+            "valid; the rest, from replies that became valid or ceased to be."
         )
     lines += [line for model in comparison.models if (line := _unscored(comparison, model))]
     missing = [", ".join(cell) for cell in comparison.unpaired]
@@ -168,12 +170,14 @@ def _differences(rows: Sequence[Difference], width: int) -> Table:
     table = plain_table(title, gap=_GAP if wide else 1)
     for name in ("task", "style"):
         table.add_column(name, overflow="ellipsis")
-    for name in ("from", "to", "difference", "p", "Holm p", "n", "Δ acc."):
+    for name in ("from", "to", "difference", "content", *_p_names(wide), "n", "Δ acc."):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         accuracy = signed(row.accuracy_difference, ends=wide)
         style = "bold" if row.p_holm < 0.05 else ""
-        table.add_row(*map(Text, [row.task, row.style, *figures(row), accuracy]), style=style)
+        table.add_row(
+            *map(Text, [row.task, row.style, *_figures(row, wide), accuracy]), style=style
+        )
     return table
 
 
@@ -190,10 +194,15 @@ def plain_table(title: str, *, leading: int = 0, gap: int = _GAP) -> Table:
     )
 
 
-def figures(row: Difference) -> list[str]:
-    """Both shares, their difference, p, Holm's p and the number of pairs, as text."""
+def _p_names(wide: bool) -> list[str]:
+    return ["p", "Holm p"] if wide else ["Holm p"]
+
+
+def _figures(row: Difference, wide: bool) -> list[str]:
+    """Both shares, their difference and what of it is content, p and the number of pairs."""
     shares = [figure(row.baseline_faithful_all), figure(row.faithful_all)]
-    return [*shares, signed(row.difference), _p(row.p), _p(row.p_holm), str(row.n)]
+    parts = [signed(row.difference), signed(row.origin.content, ends=False)]
+    return [*shares, *parts, *map(_p, [row.p, row.p_holm] if wide else [row.p_holm]), str(row.n)]
 
 
 def figure(estimate: Estimate) -> str:

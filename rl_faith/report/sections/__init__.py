@@ -17,14 +17,15 @@ from rl_faith.report.sections.gaming import gaming
 from rl_faith.report.sections.grid import grid
 from rl_faith.report.sections.headline import headline
 from rl_faith.report.sections.multiword import multiword
+from rl_faith.report.sections.origin import origin
 from rl_faith.report.sections.phi import phi
 from rl_faith.report.sections.provenance import provenance
 from rl_faith.report.sections.transfer import across_styles, across_tasks
 from rl_faith.report.sections.valid import valid
 
 _SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
-    headline, phi, grid, multiword, across_tasks, across_styles, constructed, frequent, valid,
-    accuracy, decisions, curves, gaming, cost, provenance,
+    headline, phi, grid, origin, multiword, across_tasks, across_styles, constructed, frequent,
+    valid, accuracy, decisions, curves, gaming, cost, provenance,
 )  # fmt: skip
 
 
