@@ -111,6 +111,13 @@ def test_figure_is_logged_at_every_step(trained, figure):
     assert all(entry[f"faith/{figure}"] >= 0 for entry in steps(trained))
 
 
+def test_what_is_form_of_what_the_rewards_teach_is_logged_where_they_differ(trained):
+    differing = [e for e in steps(trained) if e["reward_std"] > 0 and e["frac_reward_zero_std"] < 1]
+    shares = [entry["faith/form_share"] for entry in differing]
+    assert shares
+    assert all(-1e-9 <= share <= 1 + 1e-9 for share in shares)
+
+
 def test_reward_is_the_mean_of_the_verdicts(trained):
     for entry in steps(trained):
         drop = entry["faith/drop"] * entry["faith/valid"]  # an invalid explanation earns 0

@@ -92,10 +92,17 @@ def test_an_example_of_two_samples_counts_once(samples):
     assert "| after | gain, t, attribution, one | 0.25 (" in shown
 
 
+def test_what_of_a_gain_is_content_is_told_over_all_samples(samples):
+    """All are valid, so that none of it is form."""
+    shown = printed(*samples, "--baseline", "before")
+    assert "| after | gain by content, t, attribution, one | 0.25 (" in shown
+    assert "| after | gain by form, t, attribution, one | 0.00 (" in shown
+
+
 def test_gains_over_all_samples_are_tested_together(samples):
     """Ten examples gained and none lost: p = 2 / 2^10."""
     shown = printed(*samples, "--baseline", "before")
-    assert "| after | t, attribution, one | +0.25 | +0.25 | 0.002 | 0.002 | 40 |" in shown
+    assert "| after | t, attribution, one | +0.25 | 0.002 | 0.002 | 40 |" in shown
 
 
 def test_the_rate_in_a_name_is_no_seed(tmp_path):

@@ -211,6 +211,24 @@ def test_figures_and_columns_are_logged(panel):
     assert logged["new_prediction"] == ["Positive", ""]
 
 
+def test_what_all_rewards_together_teach_is_logged(panel):
+    """They earn 1.5, 0.5 and 0, as each reward counts: squares 2/3 between of 2/3 + 1/2."""
+    given = as_trl_gives_it(["Answer: awful", "Answer: film", "Answer: song"])
+    logged = given["log_metric"].__self__
+    batch = Batch(panel)
+    specs = [(self_consistency, RewardSpec("a")), (format_reward, RewardSpec("b", weight=0.5))]
+    for paid in [Reward(function, spec, batch) for function, spec in specs]:
+        assert "faith/form_share" not in logged
+        paid(**given)
+    assert logged["faith/form_share"] == pytest.approx(4 / 7)
+
+
+def test_where_nothing_was_scored_nothing_is_taught(panel):
+    given = as_trl_gives_it(["Answer: awful"], [{**ROW, "prediction": "Positive"}])
+    reward(self_consistency, panel)(**given)
+    assert "faith/form_share" not in given["log_metric"].__self__
+
+
 # What is refused
 
 

@@ -20,6 +20,7 @@ from rl_faith.runs import Row
 from rl_faith.styles import Budget, Style, load_style
 from rl_faith.tasks import Example, Task
 from rl_faith.training import watching
+from rl_faith.training.form import form_share
 
 Rows = Sequence[Mapping[str, Any]]
 STALE = Unanswered("stale", "the policy no longer decides as the prompt says")
@@ -62,6 +63,12 @@ class Panel(ABC):
     @abstractmethod
     def figures(self, judged: Sequence[Any]) -> Iterator[tuple[str, float]]:
         """Name and value of every figure of one batch of rollouts."""
+
+    def taught(
+        self, judged: Sequence[Any], rewards: Sequence[float | None]
+    ) -> Iterator[tuple[str, float]]:
+        """Name and value of what the rewards of one batch, all together, teach; here nothing."""
+        yield from ()
 
     @abstractmethod
     def columns(self, judged: Sequence[Any]) -> dict[str, list[str]]:
@@ -133,6 +140,14 @@ class VerdictPanel(Panel):
     def figures(self, judged: Sequence[Verdict]) -> Iterator[tuple[str, float]]:
         """Validity, faithfulness, control, accuracy."""
         return watching.figures(judged)
+
+    def taught(
+        self, judged: Sequence[Verdict], rewards: Sequence[float | None]
+    ) -> Iterator[tuple[str, float]]:
+        """How much of it is the format."""
+        valid = [verdict.status == "valid" for verdict in judged]
+        if (found := form_share(rewards, list(map(group_of, judged)), valid)) is not None:
+            yield "faith/form_share", found
 
     def columns(self, judged: Sequence[Verdict]) -> dict[str, list[str]]:
         """The edit and the new prediction."""

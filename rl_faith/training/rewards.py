@@ -110,6 +110,7 @@ class Reward:
 
     def __post_init__(self) -> None:
         self.__name__ = self.spec.name
+        self.batch.rewards += 1
         accepted = inspect.signature(self.function).parameters
         self._takes_all = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
         self._accepted = frozenset(accepted) - frozenset(self.spec.args)
@@ -141,7 +142,9 @@ class Reward:
                 f"reward {self.__name__} failed with {type(error).__name__}: {error} "
                 f"(in a batch of {len(given['id'])} completions that begins with {ids})"
             ) from error
-        return self._checked(values, given)
+        checked = self._checked(values, given)
+        self.batch.pay(self.spec.weight, checked, given["log_metric"])
+        return checked
 
     def _needed(self, filled: Mapping[str, Any]) -> list[str]:
         return [name for name in self._accepted if name in filled]
@@ -210,6 +213,7 @@ class Batch:
     """The batch that TRL is scoring: its verdicts are asked for once, whichever reward comes first.
 
     Attributes:
+        rewards: How many reward functions score it.
         fixtures: What a reward can name besides TRL's keywords and the columns.
         groups: What each completion answers; equal for completions of one group.
         unscored: Whether the completion could not be judged, for whatever reward.
@@ -218,6 +222,7 @@ class Batch:
     def __init__(self, panel: Panel) -> None:
         self._panel, self._taken = panel, None
         self._ended: float | None = None
+        self.rewards = 0
 
     def take(self, given: Mapping[str, Any]) -> None:
         """Judge the batch, unless it is the one judged last; log what came of it."""
@@ -232,6 +237,7 @@ class Batch:
         ]
         meter = Meter(self._panel.policy.usage)
         judged = self._panel.judge(rows, [reply_of(c) for c in given["completions"]])
+        self._judged, self._paid = judged, list[list[float | None]]()
         for name, value in self._asking(meter.read()):
             given["log_metric"](name, value)
         self.fixtures = {
@@ -246,6 +252,15 @@ class Batch:
         for name, values in self._panel.columns(judged).items():
             given["log_extra"](name, values)
 
+    def pay(
+        self, weight: float, values: Sequence[float | None], log_metric: Callable[..., None]
+    ) -> None:
+        """Keep what one reward gives; behind the last of them, log what all of them teach."""
+        self._paid.append([None if value is None else weight * value for value in values])
+        if len(self._paid) == self.rewards:
+            for name, value in self._panel.taught(self._judged, _totals(self._paid)):
+                log_metric(name, value)
+
     def _asking(self, taken: Usage) -> Iterator[tuple[str, float]]:
         """What judging asked, and its share of the time since the batch before was judged."""
         known = throughput(taken)
@@ -256,6 +271,12 @@ class Batch:
         if self._ended is not None:
             yield "ask/share_of_time", taken.seconds / (now - self._ended)
         self._ended = now
+
+
+def _totals(paid: Sequence[Sequence[float | None]]) -> list[float | None]:
+    """What each completion earns; as in TRL a None counts nothing, and None alone is no reward."""
+    given = [[value for value in of if value is not None] for of in zip(*paid, strict=True)]
+    return [sum(of) if of else None for of in given]
 
 
 def reply_of(completion: Sequence[Mapping[str, str]]) -> str:

@@ -17,6 +17,7 @@ _SHOWN: Mapping[str, tuple[str, ...]] = {
     "held-out faithful": ("eval_faithful_all",),
     "held-out phi": ("eval_phi",),
     "random control": ("eval_random_control", "faith/random_control"),
+    "form": ("faith/form_share",),
     "mention rate": ("faith/q",),
     "KL": ("kl",),
     "SFT loss": ("loss",),
@@ -43,6 +44,8 @@ def curves(material: Material) -> Section | None:
             "Held-out figures are over examples of the training split that are kept from training, "
             "answered greedily. A random control that rises says that the model becomes brittle; a "
             "mention rate near 0 or 1, that it no longer tells what matters from what does not. "
+            "form: what of the spread of rewards within groups lies between valid and invalid "
+            "replies, so that it teaches the format; the rest is about the words. "
             "KL is logged where the recipe's beta is above 0.",
         ),
         warns=warns,
