@@ -4,9 +4,10 @@
 # PART: sentiment140, ag_news or snli (self-consistency); phi, suggestions and inserted words in esnli and
 # social_iqa, with the labels of snli; phi-suggestions, suggestions in esnli alone, from the warm start of phi;
 # phi-texts, suggestions beside sentiment140 and ag_news; phi-words, inserted words in sentiment140, with the labels
-# of phi-texts; phi-esnli, inserted words in esnli, with the labels of snli; all: these, in this order.
-# Parts can run beside each other, but phi-words goes behind phi-texts, phi and phi-esnli behind snli, and
-# phi-suggestions behind phi.
+# of phi-texts; phi-esnli, inserted words in esnli, with the labels of snli; grid, what the first three made, each
+# model on every task and style; all: these, in this order.
+# Parts can run beside each other, but grid goes behind the first three, phi-words behind phi-texts, phi and phi-esnli
+# behind snli, and phi-suggestions behind phi.
 # DATA: "hub", or a folder with TASK/{train,test}.jsonl and instruct/train.jsonl (all, phi, phi-suggestions and
 # phi-texts: such a folder).
 # MODEL: a Hub id or a folder. DIR: where the runs go.
@@ -19,7 +20,7 @@ fail() {
     echo "scripts/smollm2.sh: $1" >&2
     exit 2
 }
-parts=(sentiment140 ag_news snli phi phi-suggestions phi-texts phi-words phi-esnli)
+parts=(sentiment140 ag_news snli grid phi phi-suggestions phi-texts phi-words phi-esnli)
 part=${1:-none}
 [[ " all ${parts[*]} " == *" ${part// /_} "* ]] || fail "no part '$part'; there are: all ${parts[*]}"
 shift
@@ -118,6 +119,25 @@ explanations() {
     report "$out/evaluate" formats
     # Labels alone are what decisions are to be held to.
     "$bin/rl-faith" audit "$out/evaluate" --baseline predictions
+}
+
+# Does what one cell taught carry over to other styles and tasks? One word. Each model knows the labels of its own task.
+grid() {
+    local names=(sentiment140 ag_news) tasks=() models=("zero-shot=$model") name style kind
+    [ -n "$small" ] || names+=(snli)
+    for name in "${names[@]}"; do
+        tasks+=("$recipes/tasks/$name.yaml")
+        models+=("$name-predictions=$out/$name/predictions")
+        for style in attribution redaction counterfactual; do
+            for kind in formats sft rl sft-rl; do
+                models+=("$name-$style-$kind=$out/$name/$style/$kind")
+            done
+        done
+    done
+    run evaluate evaluate --data "$data" --tasks "${tasks[@]}" --budgets one --out "$out/grid" \
+        --max_new_tokens 64 --models "${models[@]}" \
+        $(less --examples_per_task 250 --ceiling_examples 0)
+    report "$out/grid" zero-shot
 }
 
 # What the paper trains on. Both can be decided once the model has SNLI's labels and 5,000 more of each. First told the
@@ -303,6 +323,7 @@ one_part() {
         sentiment140) self_consistency "$1" 3000 ;;
         ag_news) self_consistency "$1" 2000 ;;
         snli) self_consistency "$1" 5200 ;;
+        grid) grid ;;
         phi) phi_questions ;;
         phi-suggestions) phi_suggestions ;;
         phi-texts) phi_texts ;;
