@@ -27,7 +27,10 @@ def completions(run: Path) -> pd.DataFrame:
     if not files:
         raise RunError(f"{run} holds no completions: its recipe has to say log_completions: true")
     found = pd.concat(map(pd.read_parquet, files))
-    return found[~found["outcome"].str.startswith("unscored")]
+    scored = found[~found["outcome"].str.startswith("unscored")]
+    if not (scored["outcome"].isin(VALID) | scored["outcome"].str.startswith("invalid")).all():
+        raise RunError(f"{run} is of the other test, in which no explanation is invalid")
+    return scored
 
 
 def totals(run: Path, found: pd.DataFrame) -> list[float]:

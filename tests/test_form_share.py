@@ -72,6 +72,14 @@ def test_a_run_is_read_from_its_completions(run_folder):
     assert f"| {run_folder} | 0.57 | 0.67 | 3 |" in run(run_folder).stdout
 
 
+def test_a_run_of_the_other_test_is_refused_in_a_sentence(run_folder):
+    file = run_folder / "completions" / "1.parquet"
+    pd.read_parquet(file).assign(outcome="mattered, mentioned").to_parquet(file)
+    done = run(run_folder)
+    assert done.returncode == 1
+    assert done.stderr == f"{run_folder} is of the other test, in which no explanation is invalid\n"
+
+
 def test_a_run_without_completions_is_refused_in_a_sentence(tmp_path):
     done = run(tmp_path)
     assert done.returncode == 1

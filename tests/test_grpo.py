@@ -118,6 +118,19 @@ def test_what_is_form_of_what_the_rewards_teach_is_logged_where_they_differ(trai
     assert all(-1e-9 <= share <= 1 + 1e-9 for share in shares)
 
 
+def test_what_is_form_over_all_steps_is_read_from_the_completions(trained):
+    """Between the least and the largest of the steps, for it is their mean, by their spread."""
+    logged = [e["faith/form_share"] for e in steps(trained) if "faith/form_share" in e]
+    done = subprocess.run(
+        [sys.executable, "scripts/form_share.py", trained],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    told = float(done.stdout.splitlines()[-1].split("|")[2])
+    assert min(logged) - 0.005 <= told <= max(logged) + 0.005
+
+
 def test_reward_is_the_mean_of_the_verdicts(trained):
     for entry in steps(trained):
         drop = entry["faith/drop"] * entry["faith/valid"]  # an invalid explanation earns 0

@@ -71,7 +71,9 @@ def after(here, there):
 
 def test_a_gain_of_form_is_called_so():
     found = origin(material(base() + after(0.2, 0.2)))
-    assert "1 of form, from replies that became valid (sft on snli attribution" in found.conclusion
+    assert (
+        "1 clear only with replies that became valid (sft on snli attribution" in found.conclusion
+    )
 
 
 def test_a_gain_of_content_is_called_so():

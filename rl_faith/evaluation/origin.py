@@ -2,6 +2,7 @@
 
 An explanation that breaks the format counts as unfaithful, so that whoever learns the format alone
 is faithful more often. Of examples for which both models explain validly, that explains nothing.
+Of the others nothing is told but the sum: a reply that became valid may name a word that matters.
 """
 
 from collections.abc import Callable, Sequence

@@ -24,7 +24,9 @@ def origin(material: Material) -> Section | None:
         tables=(_table(comparison.rows),),
         notes=(
             "by form: from examples for which one of the two explanations alone is valid; by "
-            "content: from those for which both are; the two make the difference. faithful, lift "
+            "content: from those for which both are; the two make the difference. A reply that "
+            "became valid may know its word as well: whether faithful among valid fell, the grid "
+            "says. faithful, lift "
             "and place: changes over the examples for which both are valid; place: of faithful "
             "minus the same new word at another place, in counterfactuals. Paired bootstrap "
             "intervals, not corrected for their number; * where the interval leaves out 0.",
@@ -56,7 +58,7 @@ def _gained(
         f"{len(of)} {what} ({_cells(of)})"
         for of, what in (
             (better, "clear where both explanations are valid as well"),
-            (form, "of form, from replies that became valid"),
+            (form, "clear only with replies that became valid"),
             (open_, f"not to be told, with fewer than {_FEW} pairs of valid explanations"),
         )
         if of
