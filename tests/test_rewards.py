@@ -110,6 +110,29 @@ def test_an_unknown_variant_is_refused(verdicts):
         self_consistency(verdicts, "flop")
 
 
+def test_an_invalid_reply_can_earn_what_valid_ones_of_its_group_do(verdicts):
+    assert self_consistency(verdicts, "drop", "mean") == pytest.approx([0.5, 0.0, 0.25])
+
+
+def test_what_other_groups_earn_is_no_matter(panel):
+    other = {**ROW, "id": "y"}
+    judged = panel.judge([ROW, ROW, other], ["Answer: awful", "Answer: song", "Answer: song"])
+    assert self_consistency(judged, "drop", "mean") == pytest.approx([0.5, 0.5, 0.0])
+
+
+def test_paying_invalid_replies_the_mean_teaches_no_form(panel):
+    given = as_trl_gives_it(["Answer: awful", "Answer: film", "Answer: song"])
+    logged = {}
+    given["log_metric"] = logged.__setitem__
+    reward(self_consistency, panel, variant="drop", invalid="mean")(**given)
+    assert logged["faith/form_share"] == pytest.approx(0)
+
+
+def test_another_pay_for_invalid_replies_is_refused(verdicts):
+    with pytest.raises(ValueError, match="invalid is 'none'; an invalid explanation earns zero"):
+        self_consistency(verdicts, "drop", "none")
+
+
 def test_format_pays_for_validity_alone(verdicts):
     assert format_reward(verdicts) == [1.0, 1.0, 0.0]
 

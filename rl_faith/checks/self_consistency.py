@@ -39,6 +39,11 @@ class Case:
     prediction: Answer
     reply: str | Unanswered
 
+    @property
+    def group(self) -> tuple[str, str, str, str]:
+        """What the explanations that one prompt asks for share."""
+        return (self.task.name, self.style.name, self.budget, self.example.id)
+
 
 @dataclass(frozen=True)
 class Inquiry:

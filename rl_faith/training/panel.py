@@ -146,7 +146,8 @@ class VerdictPanel(Panel):
     ) -> Iterator[tuple[str, float]]:
         """How much of it is the format."""
         valid = [verdict.status == "valid" for verdict in judged]
-        if (found := form_share(rewards, list(map(group_of, judged)), valid)) is not None:
+        groups = [verdict.case.group for verdict in judged]
+        if (found := form_share(rewards, groups, valid)) is not None:
             yield "faith/form_share", found
 
     def columns(self, judged: Sequence[Verdict]) -> dict[str, list[str]]:
@@ -189,18 +190,12 @@ def _judged(inquiry: Inquiry, decided: Answer, answers: Sequence[Answer]) -> Ver
     return judge(replace(inquiry, case=case), answers)
 
 
-def group_of(verdict: Verdict) -> tuple[str, str, str, str]:
-    """What the rollouts of one group share: the prompt, by what it is about."""
-    case = verdict.case
-    return (case.task.name, case.style.name, case.budget, case.example.id)
-
-
 def _whole_groups(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Leave a group unscored where one of it is: its mean would be that of another group."""
-    spoilt = {group_of(v): v for v in verdicts if v.status == "unscored"}
+    spoilt = {v.case.group: v for v in verdicts if v.status == "unscored"}
     return [
-        replace(v, status="unscored", reason=spoilt[group_of(v)].reason, faithful=None)
-        if group_of(v) in spoilt
+        replace(v, status="unscored", reason=spoilt[v.case.group].reason, faithful=None)
+        if v.case.group in spoilt
         else v
         for v in verdicts
     ]
