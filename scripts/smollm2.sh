@@ -3,11 +3,12 @@
 #   scripts/smollm2.sh PART [--small] [DATA [MODEL [DIR]]]
 # PART: sentiment140, ag_news or snli (self-consistency); phi, suggestions and inserted words in esnli and
 # social_iqa, with the labels of snli; phi-suggestions, suggestions in esnli alone, from the warm start of phi;
-# phi-texts, suggestions beside sentiment140 and ag_news; phi-words, inserted words in sentiment140, with the labels
+# phi-texts, suggestions beside sentiment140 and ag_news; together, one model for every style of these two, with the
+# labels of phi-texts; phi-words, inserted words in sentiment140, with the labels
 # of phi-texts; phi-esnli, inserted words in esnli, with the labels of snli; grid, what the first three made, each
 # model on every task and style; all: these, in this order.
-# Parts can run beside each other, but grid goes behind the first three, phi-words behind phi-texts, phi and phi-esnli
-# behind snli, and phi-suggestions behind phi.
+# Parts can run beside each other, but grid goes behind the first three, together and phi-words behind phi-texts, phi
+# and phi-esnli behind snli, and phi-suggestions behind phi.
 # DATA: "hub", or a folder with TASK/{train,test}.jsonl and instruct/train.jsonl (all, phi, phi-suggestions and
 # phi-texts: such a folder).
 # MODEL: a Hub id or a folder. DIR: where the runs go.
@@ -20,7 +21,7 @@ fail() {
     echo "scripts/smollm2.sh: $1" >&2
     exit 2
 }
-parts=(sentiment140 ag_news snli grid phi phi-suggestions phi-texts phi-words phi-esnli)
+parts=(sentiment140 ag_news snli grid phi phi-suggestions phi-texts together phi-words phi-esnli)
 part=${1:-none}
 [[ " all ${parts[*]} " == *" ${part// /_} "* ]] || fail "no part '$part'; there are: all ${parts[*]}"
 shift
@@ -138,6 +139,40 @@ grid() {
         --max_new_tokens 64 --models "${models[@]}" \
         $(less --examples_per_task 250 --ceiling_examples 0)
     report "$out/grid" zero-shot
+}
+
+# One model for all styles of both tasks, as the recipes have it: decisions of both are replayed, and each model is asked
+# about every cell. RL twice, with rewards of which most is the format, and with one that teaches words alone.
+together() {
+    local runs=$out/together labels=$out/phi-texts/predictions tasks=() models name words how kind start rewards
+    local replay=(--replay allenai/tulu-v2-sft-mixture)
+    [ ! -f "$data/instruct/train.jsonl" ] || replay=(--replay "$data/instruct/train.jsonl")
+    for name in sentiment140 ag_news; do tasks+=("$recipes/tasks/$name.yaml"); done
+    models=("zero-shot=$model" "predictions=$labels")
+    for words in random influential; do
+        run build build --data "$data" --tasks "${tasks[@]}" --words "$words" --budgets one \
+            --model_name_or_path "$labels" --out "$runs/build-$words" \
+            $(less --examples_per_task 300 --quality_examples 40)
+        kind=formats
+        [ "$words" = random ] || kind=sft
+        run sft sft --model_name_or_path "$labels" --build "$runs/build-$words" --tasks "${tasks[@]}" \
+            "${replay[@]}" "${whole[@]}" --output_dir "$runs/$kind" \
+            $(less --replay_examples 40 --replay_predictions 600 --max_length 320)
+        models+=("$kind=$runs/$kind")
+    done
+    for how in "rl formats grpo-self-consistency" "sft-rl sft grpo-self-consistency" \
+        "rl-words formats grpo-words" "sft-words sft grpo-words"; do
+        read -r kind start rewards <<<"$how"
+        run grpo "$rewards" --data "$data" --tasks "${tasks[@]}" --model_name_or_path "$runs/$start" \
+            --output_dir "$runs/$kind" --num_generations 8 --temperature 0.8 \
+            --learning_rate 6e-4 --replay_predictions 16 --replay_coef 2 \
+            $(less --examples_per_task 480 --skip_examples 2000 --held_out_examples 0 \
+                --eval_strategy no --eval_on_start false --per_device_train_batch_size 64 --max_steps 60)
+        models+=("$kind=$runs/$kind")
+    done
+    run evaluate evaluate --data "$data" --tasks "${tasks[@]}" --out "$runs/evaluate" \
+        --models "${models[@]}" $(less --examples_per_task 250 --ceiling_examples 0)
+    report "$runs/evaluate" formats
 }
 
 # What the paper trains on. Both can be decided once the model has SNLI's labels and 5,000 more of each. First told the
@@ -327,6 +362,7 @@ one_part() {
         phi) phi_questions ;;
         phi-suggestions) phi_suggestions ;;
         phi-texts) phi_texts ;;
+        together) together ;;
         phi-words) phi_words ;;
         phi-esnli) phi_esnli ;;
     esac
