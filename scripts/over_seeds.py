@@ -71,7 +71,7 @@ def of_insertions(rows: Sequence[Row], baseline: str) -> dict[str, Figures]:
 
 
 def of_edits(rows: Sequence[Row], baseline: str) -> dict[str, Figures]:
-    """Of each model, what a report says of each cell."""
+    """Of each model, what a report says of each cell, and of all of them together."""
     cells: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         cells[row["task"], row["style"]].append(row)
@@ -81,10 +81,17 @@ def of_edits(rows: Sequence[Row], baseline: str) -> dict[str, Figures]:
             for name in POOLED:
                 where = f"{name}, {task}, {style}, {pooled.budget}"
                 found[pooled.model][where] = getattr(pooled, name)
-    for row in compare_rows(rows, baseline).rows:
-        where = f"{row.task}, {row.style}, {row.budget}"
+    parts = [(row.model, f"{row.task}, {row.style}, {row.budget}", row.origin)
+             for row in compare_rows(rows, baseline).rows]  # fmt: skip
+    if len(cells) > 1:
+        for pooled in pool(rows, baseline):
+            where = f"all, all, {pooled.budget}"
+            found[pooled.model] |= {f"{n}, {where}": getattr(pooled, n) for n in POOLED}
+            if pooled.model != baseline:
+                parts.append((pooled.model, where, pooled.origin))
+    for model, where, origin in parts:
         for name, title in ORIGIN.items():
-            found[row.model][f"{title}, {where}"] = getattr(row.origin, name)
+            found[model][f"{title}, {where}"] = getattr(origin, name)
     return found
 
 

@@ -98,6 +98,23 @@ def test_without_a_clear_gain_there_is_none_to_ask_about():
     assert found.conclusion.startswith("No gain over base is clear")
 
 
+PLACE = ("sft", "all", "all", "one word")
+
+
+def test_several_styles_are_told_together_as_well():
+    """Of 400 explanations 100 became faithful, all of them valid before."""
+    edits = base() + rows("base", 0.2, style="redaction")
+    edits += after(0.7, 0.0) + rows("sft", 0.2, style="redaction")
+    first = origin(material(edits)).tables[0].rows[0]
+    assert first[:4] == PLACE
+    assert first[6].estimate.value == pytest.approx(100 / 600)
+
+
+def test_one_cell_is_not_told_twice():
+    shown = origin(material(base() + after(0.7, 0.0))).tables[0].rows
+    assert [row[:4] for row in shown] == [("sft", "snli", "attribution", "one word")]
+
+
 @pytest.mark.parametrize("edits", [[], rows("base", 0.5)])
 def test_one_model_alone_gained_nothing(edits):
     assert origin(material(edits)) is None

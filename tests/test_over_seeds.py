@@ -66,11 +66,11 @@ def test_trainings_of_one_kind_are_averaged(runs):
     assert "| k, mean of 2 trainings | phi, t, user_bias, train | 0.80 (" in printed(*runs[2:])
 
 
-def explained(folder, ids, **faithful):
-    """One-word attributions of each model, the first so many of them faithful."""
+def explained(folder, ids, style="attribution", **faithful):
+    """One-word explanations of each model, the first so many of them faithful."""
     folder.mkdir()
     rows = [{
-        "model": model, "task": "t", "style": "attribution", "budget": "one", "id": f"{i}",
+        "model": model, "task": "t", "style": style, "budget": "one", "id": f"{i}",
         "gold": "a", "prediction": "a", "status": "valid", "faithful": i < n, "control": 0.0,
     } for model, n in faithful.items() for i in ids]  # fmt: skip
     (folder / "instances.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
@@ -103,6 +103,14 @@ def test_gains_over_all_samples_are_tested_together(samples):
     """Ten examples gained and none lost: p = 2 / 2^10."""
     shown = printed(*samples, "--baseline", "before")
     assert "| after | t, attribution, one | +0.25 | 0.002 | 0.002 | 40 |" in shown
+
+
+def test_of_several_styles_all_are_told_together(samples, tmp_path):
+    """Of 80 explanations of 40 examples 10 became faithful, all of them valid before."""
+    other = explained(tmp_path / "c", range(40), "redaction", before=5, after=5)
+    shown = printed(*samples, other, "--baseline", "before")
+    assert "| after | gain, all, all, one | 0.12 (" in shown
+    assert "| after | gain by content, all, all, one | 0.12 (" in shown
 
 
 def test_the_rate_in_a_name_is_no_seed(tmp_path):

@@ -36,7 +36,7 @@ class Origin:
 
 
 def trace(pairs: Sequence[Pair]) -> Origin:
-    """Split the change of faithfulness over scored pairs of one cell."""
+    """Split the change of faithfulness over scored pairs of one cell, or of several together."""
     both = [pair for pair in pairs if _both_valid(pair)]
     placed = _having("elsewhere", both)
     return Origin(
@@ -58,4 +58,6 @@ def _having(field: str, pairs: Sequence[Pair]) -> list[Pair]:
 
 def _change(pairs: Sequence[Pair], figure: Callable[[Row, Pair], float]) -> Estimate:
     first, second = ([figure(pair[side], pair) for pair in pairs] for side in (0, 1))
-    return paired_difference(first, second)
+    # What several styles ask of one example is not independent.
+    examples = [f"{row['task']}/{row['id']}" for row, _ in pairs]
+    return paired_difference(first, second, examples)

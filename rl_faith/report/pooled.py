@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rl_faith.evaluation.compare import same_top_word
+from rl_faith.evaluation.origin import Origin, Pair, trace
 from rl_faith.evaluation.scores import Row, is_scored
 from rl_faith.stats import Estimate, bootstrap_mean, clustered_share, paired_difference, share
 
@@ -20,6 +21,7 @@ class Pooled:
 
     Attributes:
         gain: Change of `faithful`, over the rows that both have scored.
+        origin: Where it comes from.
         accuracy_change: Change of `accuracy`, over the examples that both have scored.
         same_top_word: Share of these driven by the same word as the baseline's, as in `Difference`.
     """
@@ -35,6 +37,7 @@ class Pooled:
     top_word_chance: Estimate
     accuracy: Estimate
     gain: Estimate
+    origin: Origin
     accuracy_change: Estimate
     same_top_word: Estimate
 
@@ -60,6 +63,7 @@ def _pooled(
     rows = list(of.values())
     controlled = [row for row in rows if row.get("control") is not None]
     erased = [row for row in rows if row.get("top_word") is not None]
+    pairs = [(before[place], row) for place, row in of.items() if place in before]
     return Pooled(
         model,
         budget,
@@ -71,9 +75,10 @@ def _pooled(
         top_word=clustered_share([row["top_word"] for row in erased], _examples(erased)),
         top_word_chance=_mean([row["top_word_chance"] for row in erased], erased),
         accuracy=share(list(_right(rows).values())),
-        gain=_gain(before, of),
+        gain=_gain(pairs),
+        origin=trace(pairs),
         accuracy_change=_change(_right(list(before.values())), _right(rows)),
-        same_top_word=_driven_alike(before, of),
+        same_top_word=_driven_alike(pairs),
     )
 
 
@@ -96,15 +101,13 @@ def _right(rows: Sequence[Row]) -> dict[str, bool]:
     return dict(zip(_examples(rows), right, strict=True))
 
 
-def _gain(before: Mapping[Place, Row], after: Mapping[Place, Row]) -> Estimate:
-    shared = [place for place in after if place in before]
-    first, second = ([of[place]["faithful"] for place in shared] for of in (before, after))
-    return paired_difference(first, second, [f"{task}/{name}" for task, _, name in shared])
+def _gain(pairs: Sequence[Pair]) -> Estimate:
+    first, second = ([pair[side]["faithful"] for pair in pairs] for side in (0, 1))
+    return paired_difference(first, second, _examples([row for row, _ in pairs]))
 
 
-def _driven_alike(before: Mapping[Place, Row], after: Mapping[Place, Row]) -> Estimate:
-    shared = [(before[place], row) for place, row in after.items() if place in before]
-    alike = [(s, row) for first, row in shared if (s := same_top_word(first, row)) is not None]
+def _driven_alike(pairs: Sequence[Pair]) -> Estimate:
+    alike = [(s, row) for first, row in pairs if (s := same_top_word(first, row)) is not None]
     return clustered_share([s for s, _ in alike], _examples([row for _, row in alike]))
 
 

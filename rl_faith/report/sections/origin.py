@@ -1,11 +1,14 @@
 """Do explanations know better what matters, or are they valid more often? Ours."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from rl_faith.evaluation.compare import Difference
+from rl_faith.evaluation.compare import Comparison, Difference
+from rl_faith.evaluation.origin import Origin
 from rl_faith.evaluation.tables import words
 from rl_faith.report.contents import Change, Section, Table, listed
 from rl_faith.report.material import Material
+from rl_faith.report.pooled import Pooled, pool
 
 _FEW = 50
 _HEAD = ("model", "task", "style", "words", "difference", "by form", "by content", "both valid",
@@ -21,7 +24,7 @@ def origin(material: Material) -> Section | None:
         "origin",
         "Where gains come from: form or content",
         conclusion,
-        tables=(_table(comparison.rows),),
+        tables=(_table(comparison.rows, _whole(material, comparison)),),
         notes=(
             "by form: from examples for which one of the two explanations alone is valid; by "
             "content: from those for which both are; the two make the difference. A reply that "
@@ -30,6 +33,7 @@ def origin(material: Material) -> Section | None:
             "and place: changes over the examples for which both are valid; place: of faithful "
             "minus the same new word at another place, in counterfactuals. Paired bootstrap "
             "intervals, not corrected for their number; * where the interval leaves out 0.",
+            "all: every task and style together; the intervals draw whole examples.",
         ),
         warns=warns,
     )
@@ -70,14 +74,29 @@ def _cells(rows: Sequence[Difference]) -> str:
     return listed([f"{r.model} on {r.task} {r.style} in {words(r.budget)}" for r in rows])
 
 
-def _table(rows: Sequence[Difference]) -> Table:
-    of = [(r, r.origin) for r in rows]
-    shown = tuple(
-        (
-            *(r.model, r.task, r.style, words(r.budget), Change(r.difference, r.p_holm)),
-            *(Change(o.form), Change(o.content), o.faithful.n),
-            *(Change(e) if e.n else None for e in (o.faithful, o.lift, o.place)),
-        )
-        for r, o in of
+def _whole(material: Material, comparison: Comparison) -> list[Pooled]:
+    """Each model over all its cells, where there are several."""
+    several = len({(r.task, r.style) for r in comparison.rows}) > 1
+    found = pool(material.read.edits, comparison.baseline) if several else []
+    return [model for model in found if model.model != comparison.baseline]
+
+
+def _table(rows: Sequence[Difference], whole: Sequence[Pooled]) -> Table:
+    shown = (
+        *(_row((m.model, "all", "all", words(m.budget)), Change(m.gain), m.origin) for m in whole),
+        *(
+            _row(
+                (r.model, r.task, r.style, words(r.budget)),
+                Change(r.difference, r.p_holm),
+                r.origin,
+            )
+            for r in rows
+        ),
     )
     return Table("Differences by where they come from", _HEAD, shown, texts=4, folded=True)
+
+
+def _row(cell: tuple[str, ...], gain: Change, parts: Origin) -> tuple[Any, ...]:
+    both = (parts.faithful, parts.lift, parts.place)
+    known = [Change(e) if e.n else None for e in both]
+    return (*cell, gain, Change(parts.form), Change(parts.content), parts.faithful.n, *known)
