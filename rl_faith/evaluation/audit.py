@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rl_faith.evaluation.origin import Pair, trace
 from rl_faith.evaluation.phi_scores import phi_within, within_cells
 from rl_faith.evaluation.scores import Row, is_scored
 from rl_faith.stats import Estimate, bootstrap_mean, clustered_share, paired_difference, share
@@ -233,28 +234,23 @@ _COUNTERFACTUAL = (
 
 def _brittle(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
     """Flip rate of random edits minus that of the baseline, cell by cell over the same examples."""
-    return _change(rows, baseline, lambda r: r["budget"] == "one", lambda r: r["control"])
+    pairs = [
+        (a["control"], b["control"], b["id"])
+        for a, b in _pairs(baseline, rows)
+        if b["budget"] == "one" and None not in (a.get("control"), b.get("control"))
+    ]
+    before, after, examples = zip(*pairs, strict=True) if pairs else ((), (), ())
+    return paired_difference(before, after, examples)
 
 
-def _change(
-    rows: Sequence[Row],
-    baseline: Sequence[Row],
-    chosen: Callable[[Row], bool],
-    figure: Callable[[Row], float],
-) -> Estimate:
-    """Mean change of a figure, over the examples chosen of both that have a random control."""
-    after, before = (
-        {
-            (r["task"], r["style"], r["budget"], r["id"]): figure(r)
-            for r in of
-            if r.get("control") is not None and chosen(r)
-        }
-        for of in (rows, baseline)
-    )
-    shared = sorted(after.keys() & before.keys())
-    return paired_difference(
-        [before[k] for k in shared], [after[k] for k in shared], [k[-1] for k in shared]
-    )
+def _pairs(baseline: Sequence[Row], rows: Sequence[Row]) -> list[Pair]:
+    before = {_asked(row): row for row in baseline}
+    return [(before[_asked(row)], row) for row in rows if _asked(row) in before]
+
+
+def _asked(row: Row) -> tuple[str, ...]:
+    """Which explanation of which example."""
+    return (row["task"], row["style"], row["budget"], row["id"])
 
 
 def _edited_share(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
@@ -276,9 +272,7 @@ def _weaker(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
     Whoever learns the form alone is valid more often, and so faithful more often over all
     examples, with words that matter no more, or less, where the baseline could name some too.
     """
-    return _change(
-        rows, baseline, lambda r: r["status"] == "valid", lambda r: r["faithful"] - r["control"]
-    )
+    return trace(_pairs(baseline, rows)).lift
 
 
 def _over_places(rows: Sequence[Row], baseline: Sequence[Row]) -> Estimate:
