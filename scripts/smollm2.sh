@@ -142,7 +142,8 @@ grid() {
 }
 
 # One model for all styles of both tasks, as the recipes have it: decisions of both are replayed, and each model is asked
-# about every cell. RL twice, with rewards of which most is the format, and with one that teaches words alone.
+# about every cell. RL twice, with rewards of which most is the format, and with one that teaches words alone. There can
+# be one replayed prediction to three explanations only, and the models became brittle: read their lift.
 together() {
     local runs=$out/together labels=$out/phi-texts/predictions tasks=() models name words how kind start rewards
     local replay=(--replay allenai/tulu-v2-sft-mixture)
