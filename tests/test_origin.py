@@ -98,15 +98,12 @@ def test_without_a_clear_gain_there_is_none_to_ask_about():
     assert found.conclusion.startswith("No gain over base is clear")
 
 
-PLACE = ("sft", "all", "all", "one word")
-
-
 def test_several_styles_are_told_together_as_well():
-    """Of 400 explanations 100 became faithful, all of them valid before."""
+    """Of 600 explanations 100 became faithful, all of them valid before."""
     edits = base() + rows("base", 0.2, style="redaction")
     edits += after(0.7, 0.0) + rows("sft", 0.2, style="redaction")
     first = origin(material(edits)).tables[0].rows[0]
-    assert first[:4] == PLACE
+    assert first[:4] == ("sft", "all", "all", "one word")
     assert first[6].estimate.value == pytest.approx(100 / 600)
 
 
