@@ -1,5 +1,6 @@
 """Asking models about examples: in chunks, over several processes, with progress, resumable."""
 
+import atexit
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -84,6 +85,8 @@ def ask_models(
                 chunk=recipe.chunk,
             )
     state.wait_for_everyone()
+    # Left to the end of the process, gloo's threads abort it now and then (training/carded.py).
+    atexit.register(state.destroy_process_group)
     if not state.is_main_process:
         return None
     _check_whole(run, {k for n in models for p in plans for e in p.examples for k in p.keys(n, e)})

@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 import torch
 import yaml
+from accelerate import Accelerator
 from conftest import Fork, sft_overrides
 from trl import SFTConfig, SFTTrainer
 
@@ -20,6 +22,7 @@ from rl_faith.policies.loading import load_model, load_tokenizer
 from rl_faith.questions import Message
 from rl_faith.runs import Run, read_rows
 from rl_faith.training.arguments import parse_training
+from rl_faith.training.carded import finish
 from rl_faith.training.sft import make_trainer, train
 
 RECIPE = "recipes/toy/sft-lora.yaml"
@@ -242,6 +245,18 @@ def test_full_fine_tuning_saves_a_whole_model(built, tmp_path):
     trained(built, tmp_path, "--use_peft", "false", "--max_steps", 2)
     assert not (tmp_path / "adapter_config.json").exists()
     load_model(str(tmp_path))
+
+
+def test_process_that_ended_its_training_leaves_no_process_group(monkeypatch):
+    # What is left of one aborts a process at its end, now and then.
+    last = []
+    monkeypatch.setattr("atexit.register", last.append)
+    alone = {"store": torch.distributed.HashStore(), "rank": 0, "world_size": 1}
+    torch.distributed.init_process_group("gloo", **alone)
+    finish(MagicMock(accelerator=Accelerator(cpu=True)))
+    for part in last:
+        part()
+    assert not torch.distributed.is_initialized()
 
 
 # Refused at the command line

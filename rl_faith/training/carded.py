@@ -1,5 +1,6 @@
 """Our model card where TRL's trainers write theirs: at every checkpoint, push, and at the end."""
 
+import atexit
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +41,6 @@ def finish(trainer: Carded) -> None:
     trainer.save_model(trainer.args.output_dir)
     # Behind the weights, with which PEFT has written a card of its own.
     trainer.create_model_card()
+    # A process that leaves gloo's threads at work is aborted at its end now and then
+    # (pytorch/pytorch#190489), and its launcher says that the training failed.
+    atexit.register(trainer.accelerator.state.destroy_process_group)
