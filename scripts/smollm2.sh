@@ -3,9 +3,9 @@
 #   scripts/smollm2.sh PART [--small] [DATA [MODEL [DIR]]]
 # PART: sentiment140, ag_news or snli (self-consistency); phi, suggestions and inserted words in esnli and
 # social_iqa, with the labels of snli; phi-suggestions, suggestions in esnli alone, from the warm start of phi;
-# phi-texts, suggestions beside sentiment140 and ag_news; together, one model for every style of these two, with the
-# labels of phi-texts; phi-words, inserted words in sentiment140, with the labels
-# of phi-texts; phi-esnli, inserted words in esnli, with the labels of snli; grid, what the first three made, each
+# phi-texts, suggestions beside sentiment140 and ag_news; together, one model for every style of these two, in one
+# word and one in any number, with the labels of phi-texts; phi-words, inserted words in sentiment140, with the same
+# labels; phi-esnli, inserted words in esnli, with the labels of snli; grid, what the first three made, each
 # model on every task and style; all: these, in this order.
 # Parts can run beside each other, but grid goes behind the first three, together and phi-words behind phi-texts, phi
 # and phi-esnli behind snli, and phi-suggestions behind phi.
@@ -142,27 +142,34 @@ grid() {
 }
 
 # One model for all styles of both tasks, as the recipes have it: decisions of both are replayed, and each model is asked
-# about every cell. RL twice, with rewards of which most is the format, and with one that teaches words alone. There can
-# be one replayed prediction to three explanations only, and the models became brittle: read their lift.
+# about every cell. In one word RL twice: by rewards of which most is the format, and by one that teaches words alone.
+# Each question is replayed once, so one to three explanations, and the models became brittle: read their lift.
 together() {
-    local runs=$out/together labels=$out/phi-texts/predictions tasks=() models name words how kind start rewards
+    together_in "$out/together" one 64 "rl formats grpo-self-consistency" \
+        "sft-rl sft grpo-self-consistency" "rl-words formats grpo-words" "sft-words sft grpo-words"
+    together_in "$out/together-multi" multi 96 "rl formats grpo-multi" "sft-rl sft grpo-multi"
+}
+
+together_in() {
+    local runs=$1 budget=$2 length=$3 labels=$out/phi-texts/predictions
+    local tasks=() models name words how kind start rewards
     local replay=(--replay allenai/tulu-v2-sft-mixture)
+    shift 3
     [ ! -f "$data/instruct/train.jsonl" ] || replay=(--replay "$data/instruct/train.jsonl")
     for name in sentiment140 ag_news; do tasks+=("$recipes/tasks/$name.yaml"); done
     models=("zero-shot=$model" "predictions=$labels")
     for words in random influential; do
-        run build build --data "$data" --tasks "${tasks[@]}" --words "$words" --budgets one \
+        run build build --data "$data" --tasks "${tasks[@]}" --words "$words" --budgets "$budget" \
             --model_name_or_path "$labels" --out "$runs/build-$words" \
             $(less --examples_per_task 300 --quality_examples 40)
         kind=formats
         [ "$words" = random ] || kind=sft
         run sft sft --model_name_or_path "$labels" --build "$runs/build-$words" --tasks "${tasks[@]}" \
-            "${replay[@]}" "${whole[@]}" --output_dir "$runs/$kind" \
-            $(less --replay_examples 40 --replay_predictions 600 --max_length 320)
+            --budgets "$budget" "${replay[@]}" "${whole[@]}" --output_dir "$runs/$kind" \
+            --replay_predictions 10000 $(less --replay_examples 40 --replay_predictions 600 --max_length 320)
         models+=("$kind=$runs/$kind")
     done
-    for how in "rl formats grpo-self-consistency" "sft-rl sft grpo-self-consistency" \
-        "rl-words formats grpo-words" "sft-words sft grpo-words"; do
+    for how in "$@"; do
         read -r kind start rewards <<<"$how"
         run grpo "$rewards" --data "$data" --tasks "${tasks[@]}" --model_name_or_path "$runs/$start" \
             --output_dir "$runs/$kind" --num_generations 8 --temperature 0.8 \
@@ -171,8 +178,9 @@ together() {
                 --eval_strategy no --eval_on_start false --per_device_train_batch_size 64 --max_steps 60)
         models+=("$kind=$runs/$kind")
     done
-    run evaluate evaluate --data "$data" --tasks "${tasks[@]}" --out "$runs/evaluate" \
-        --models "${models[@]}" $(less --examples_per_task 250 --ceiling_examples 0)
+    run evaluate evaluate --data "$data" --tasks "${tasks[@]}" --budgets "$budget" \
+        --max_new_tokens "$length" --out "$runs/evaluate" --models "${models[@]}" \
+        $(less --examples_per_task 250 --ceiling_examples 0)
     report "$runs/evaluate" formats
 }
 
