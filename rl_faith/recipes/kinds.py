@@ -18,7 +18,7 @@ class BuildRecipe:
         stage: Which stage the recipe is for.
         test: Which of the two tests.
         out: Run directory to write.
-        model_name_or_path: Hub id, folder, LoRA adapter folder, or "toy".
+        model_name_or_path: Hub id, folder, LoRA adapter folder, "toy" or "toy-errands".
         data: "hub", "toy", or a folder with `<task>/<split>.jsonl` (or .csv, .parquet).
         tasks: Shipped tasks or paths to task files.
         styles: Of the explanations.
@@ -69,7 +69,8 @@ class EvaluateRecipe:
         stage: Which stage the recipe is for.
         test: Which of the two tests.
         out: Run directory to write.
-        models: Each "name=where", where being a Hub id, a folder, an adapter folder, or "toy".
+        models: Each "name=where", where being a Hub id, a folder, an adapter folder, "toy"
+            or "toy-errands".
         data: As in `BuildRecipe`.
         tasks: Shipped tasks or paths to task files.
         styles: Of the explanations.
@@ -195,7 +196,8 @@ class GRPORecipe:
         replay_coef: What their mean cross-entropy counts beside TRL's loss.
         share_prompts: Read each prompt once for all of its completions, in rollouts (without vLLM)
             and in the loss: the same figures in a fraction of the time where prompts are long and
-            completions short. For models that attend to the whole text by sdpa or eager attention.
+            completions short. For models that attend to the whole text by sdpa or eager attention,
+            with weights whole (not ZeRO-3).
     """
 
     rewards: list[dict[str, Any]]
@@ -222,10 +224,11 @@ class CounterfactualBuildRecipe:
         stage: Which stage the recipe is for.
         test: Which of the two tests.
         out: Run directory to write.
-        model_name_or_path: Hub id, folder, LoRA adapter folder, or "toy".
+        model_name_or_path: Hub id, folder, LoRA adapter folder, "toy" or "toy-errands".
         data: As in `BuildRecipe`.
         tasks: Shipped tasks or paths to task files.
-        interventions: "random_word", "user_bias", or paths to files of one's own.
+        interventions: "random_word", "user_bias", "toy_word" (words that the embedded model
+            knows), or paths to files of one's own.
         examples_per_task: Label-balanced, from the training split.
         pool_per_cell: At most so many insertions for each task and intervention go into the pool,
             half of which mattered.
@@ -266,7 +269,8 @@ class CounterfactualEvaluateRecipe:
         models: As in `EvaluateRecipe`.
         data: As in `BuildRecipe`.
         tasks: Shipped tasks or paths to task files.
-        interventions: "random_word", "user_bias", or paths to files of one's own.
+        interventions: "random_word", "user_bias", "toy_word" (words that the embedded model
+            knows), or paths to files of one's own.
         order: Whether the model decides and then explains, or explains and then decides.
         examples_per_task: Label-balanced, from the test split.
         max_new_tokens: Of an explanation.

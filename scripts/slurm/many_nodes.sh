@@ -8,7 +8,7 @@
 # A training divided over the GPUs of several nodes (ZeRO-3); submit it from the root of a checkout
 # that all of them see:
 #     sbatch --nodes=3 scripts/slurm/many_nodes.sh RECIPE [--key value ...]
-# Where a GRPO recipe has `use_vllm`, the last node runs its server and the others train. The server
+# Where a GRPO recipe has `use_vllm`, the last node runs its server, at PORT (8000), and the others train. It
 # can be reached, and its weights set, by whoever can reach the node.
 set -euo pipefail
 cd "${SLURM_SUBMIT_DIR:-.}"

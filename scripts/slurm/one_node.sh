@@ -7,7 +7,8 @@
 #SBATCH --time=24:00:00
 # A recipe on the GPUs of one node; submit it from the root of the checkout:
 #     sbatch scripts/slurm/one_node.sh RECIPE [--key value ...]
-# SERVER_GPUS=2 sbatch ... keeps the last two for a vLLM server, which GRPO asks.
+# SERVER_GPUS=2 sbatch ... keeps the last two for a vLLM server, which GRPO asks,
+# at PORT (8000).
 set -euo pipefail
 cd "${SLURM_SUBMIT_DIR:-.}"
 if [ ! -f scripts/slurm/checks.sh ]; then
