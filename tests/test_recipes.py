@@ -135,7 +135,9 @@ def test_fine_tuning_on_labels_needs_no_prompt_for_an_explanation(recipe):
     assert check_recipe(recipe(content)) == "sft"
 
 
-@pytest.mark.parametrize("key", ["load_in_4bit", "model_revision", "trust_remote_code"])
+@pytest.mark.parametrize(
+    "key", ["load_in_4bit", "model_revision", "trust_remote_code", "model_init_kwargs"]
+)
 def test_key_that_the_stages_would_pass_over_is_refused(recipe, key):
     path = recipe({**SFT, key: "x"})
     with pytest.raises(RecipeError, match=f"{key} is not supported: "):

@@ -28,6 +28,7 @@ _UNSUPPORTED = {
         "models are loaded unquantised, since adapters are merged into them",
     ),
     "model_revision": "download that revision and name its folder",
+    "model_init_kwargs": "models are loaded here, by the keys of ModelConfig",
     "trust_remote_code": "code from a model's repository is never run",
     "reward_weights": "give each entry of rewards its weight",
 }
