@@ -143,7 +143,8 @@ grid() {
 
 # One model for all styles of both tasks, as the recipes have it: decisions of both are replayed, and each model is asked
 # about every cell. In one word RL twice: by rewards of which most is the format, and by one that teaches words alone.
-# Each question is replayed once, so one to three explanations, and the models became brittle: read their lift.
+# Each question is replayed once, one to three explanations. Models of one word became brittle, those of any number did
+# not: read their lift.
 together() {
     together_in "$out/together" one 64 "rl formats grpo-self-consistency" \
         "sft-rl sft grpo-self-consistency" "rl-words formats grpo-words" "sft-words sft grpo-words"
