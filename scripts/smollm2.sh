@@ -143,7 +143,7 @@ grid() {
 
 # One model for all styles of both tasks, as the recipes have it: decisions of both are replayed, and each model is asked
 # about every cell. In one word RL twice: by rewards of which most is the format, and by one that teaches words alone.
-# Each question is replayed once, one to three explanations. Models of one word became brittle, those of any number did
+# Nearly every question is replayed, one to three explanations. Models of one word became brittle, those of any number did
 # not: read their lift.
 together() {
     together_in "$out/together" one 64 "rl formats grpo-self-consistency" \
@@ -167,7 +167,7 @@ together_in() {
         [ "$words" = random ] || kind=sft
         run sft sft --model_name_or_path "$labels" --build "$runs/build-$words" --tasks "${tasks[@]}" \
             --budgets "$budget" "${replay[@]}" "${whole[@]}" --output_dir "$runs/$kind" \
-            --replay_predictions 10000 $(less --replay_examples 40 --replay_predictions 600 --max_length 320)
+            --replay_predictions 9000 $(less --replay_examples 40 --replay_predictions 600 --max_length 320)
         models+=("$kind=$runs/$kind")
     done
     for how in "$@"; do
